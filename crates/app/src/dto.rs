@@ -1,0 +1,542 @@
+//! What crosses to the window. Ids are strings, times and lengths are numbers with their unit in the name,
+//! words come from closed lists. Sentences are the window's own, in Hebrew and English.
+
+use aftercall_domain::call::{Direction, Outcome};
+use aftercall_domain::error::Code;
+use aftercall_domain::recording::RecordingState;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// The only form in which a failure crosses to the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct WireError {
+    /// What went wrong; the sentence is the window's.
+    #[ts(as = "String")]
+    pub code: Code,
+    /// When trying again makes sense, where that is known.
+    #[ts(type = "number | null")]
+    pub retry_after_ms: Option<u64>,
+    /// Finds the failure in the log, and says nothing by itself.
+    pub r#ref: String,
+}
+
+/// No arguments, or nothing to say.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, TS)]
+pub struct Nothing {}
+
+/// A language of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Hebrew, right to left.
+    He,
+    /// English.
+    En,
+}
+
+/// Light, dark, or whatever the computer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// Follow the computer.
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+/// What a person set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Settings {
+    /// Language of the interface.
+    pub language: Language,
+    /// Colours.
+    pub theme: Theme,
+    /// IANA name of the one zone in which times are shown.
+    pub time_zone: String,
+}
+
+/// How far the start came. The window always opens; each of these is a screen with a way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum BootPhase {
+    /// Nobody has signed in on this profile yet.
+    SignIn,
+    /// The library can be read.
+    Ready,
+    /// The start was refused; `error` says why.
+    Refused,
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct AccountView {
+    /// E-mail of the account.
+    pub email: String,
+    /// The person's name in the CRM.
+    pub name: String,
+    /// Role in the CRM.
+    pub role: String,
+    /// The company.
+    pub business: String,
+    /// The CRM's address.
+    pub url: String,
+}
+
+/// The first thing the window asks.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct BootState {
+    /// How far the start came.
+    pub phase: BootPhase,
+    /// Why it was refused.
+    pub error: Option<WireError>,
+    /// Settings, or defaults while they cannot be read.
+    pub settings: Settings,
+    /// Who is signed in.
+    pub account: Option<AccountView>,
+    /// The root key lies in a file: the window shows a banner.
+    pub key_in_file: bool,
+    /// Version of the app.
+    pub version: String,
+}
+
+/// Sign in to the CRM.
+#[derive(Clone, Deserialize, TS)]
+pub struct SignInAsk {
+    /// The CRM's address; plain http is accepted for loopback only.
+    pub url: String,
+    /// E-mail of the account.
+    pub email: String,
+    /// Password; kept sealed where `stay_signed_in`, else forgotten at once.
+    pub password: String,
+    /// Keep the password sealed in the library, to sign in again when the session ends.
+    pub stay_signed_in: bool,
+}
+
+/// What the pill at the top says; the worst one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncPhase {
+    /// Never synced, and not syncing.
+    Never,
+    /// The first sync is running; the list is usable after its first page.
+    FirstSync,
+    /// Syncing.
+    Syncing,
+    /// The server said so at `last_success_at_ms`.
+    Fresh,
+    /// No network.
+    Offline,
+    /// The network is there, the CRM does not answer.
+    ServerUnavailable,
+    /// The session ended; local data stays readable.
+    SignInAgain,
+    /// The server asked for patience, until `next_try_at_ms`.
+    RateLimited,
+    /// The role may not read this.
+    Forbidden,
+}
+
+/// How fresh the library is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct SyncState {
+    /// What is going on.
+    pub phase: SyncPhase,
+    /// When a whole sync last succeeded.
+    #[ts(type = "number | null")]
+    pub last_success_at_ms: Option<i64>,
+    /// When it is tried again by itself.
+    #[ts(type = "number | null")]
+    pub next_try_at_ms: Option<i64>,
+    /// Calls read so far in the running sync.
+    #[ts(type = "number")]
+    pub calls_seen: u64,
+    /// Calls that the server says it has; 0 while unknown.
+    #[ts(type = "number")]
+    pub calls_total: u64,
+    /// Rows that could not be read in the last sync; the rest went on.
+    #[ts(type = "number")]
+    pub rejected: u64,
+}
+
+/// The quick views over the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CallView {
+    /// Everything.
+    #[default]
+    All,
+    /// Has a recording, not heard yet.
+    Unheard,
+    /// Nobody picked up.
+    Missed,
+    /// Has a recording.
+    Recorded,
+}
+
+/// Which calls.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct CallsFilter {
+    /// Names, numbers, summaries, as typed.
+    pub search: String,
+    /// Quick view.
+    pub view: CallView,
+    /// Inbound or outbound only.
+    #[ts(as = "Option<String>")]
+    pub direction: Option<Direction>,
+    /// One lead's calls.
+    pub lead_id: Option<String>,
+}
+
+/// A window onto the list of calls, newest first.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct CallsAsk {
+    /// Which calls.
+    pub filter: CallsFilter,
+    /// Ordinal of the first row wanted.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// How many rows, at most 200.
+    pub limit: u32,
+}
+
+/// Rows of a window, with true counts.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct CallsWindow {
+    /// Rows that match.
+    #[ts(type = "number")]
+    pub matched: u64,
+    /// `matched` is 10,000 and there are more.
+    pub matched_capped: bool,
+    /// Calls in the library.
+    #[ts(type = "number")]
+    pub all: u64,
+    /// Recorded and not heard, in the library.
+    #[ts(type = "number")]
+    pub unheard: u64,
+    /// Ordinal of the first row.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// The rows.
+    pub rows: Vec<CallRow>,
+}
+
+/// One call as a row shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct CallRow {
+    /// Its id.
+    pub sid: String,
+    /// Start, UTC.
+    #[ts(type = "number | null")]
+    pub started_at_ms: Option<i64>,
+    /// Which way.
+    #[ts(type = "\"inbound\" | \"outbound\" | \"unknown\"")]
+    pub direction: Direction,
+    /// What came of it.
+    #[ts(type = "\"answered\" | \"missed\" | \"busy\" | \"failed\" | \"live\" | \"other\"")]
+    pub outcome: Outcome,
+    /// The source's own status word, for outcomes that this version does not know.
+    pub status: Option<String>,
+    /// The customer's number as a person reads it.
+    pub number: Option<String>,
+    /// The lead, where it is linked.
+    pub lead_id: Option<String>,
+    /// The lead's name, where it has one.
+    pub lead_name: Option<String>,
+    /// Whole seconds.
+    #[ts(type = "number | null")]
+    pub duration_s: Option<i64>,
+    /// First words of the summary.
+    pub summary: Option<String>,
+    /// The person has heard it.
+    pub heard: bool,
+    /// Its recording.
+    pub recording: RecordingView,
+}
+
+/// A recording as rows and the player show it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct RecordingView {
+    /// Its id; asks about it use this.
+    pub id: String,
+    /// Its state.
+    #[ts(
+        type = "\"none_expected\" | \"live\" | \"preparing\" | \"still_preparing\" | \"ready_online\" | \"queued\" | \"downloading\" | \"partial\" | \"on_device\" | \"pinned\" | \"evicted\" | \"failed_retrying\" | \"failed_needs_you\" | \"unavailable\" | \"restricted\" | \"damaged\" | \"unsupported\""
+    )]
+    pub state: RecordingState,
+    /// Why, as an error code or a fact (`too_short`, `never_ready` …).
+    pub reason: Option<String>,
+    /// Poll n of 12 that answered "being prepared".
+    pub polls: u32,
+    /// Attempts in the running window, of 3.
+    pub attempts: u32,
+    /// Place in the queue, from 1.
+    pub place: Option<u32>,
+    /// What happens next by itself.
+    #[ts(type = "number | null")]
+    pub next_try_at_ms: Option<i64>,
+    /// Bytes here.
+    #[ts(type = "number")]
+    pub bytes_here: u64,
+    /// Bytes in all, once known.
+    #[ts(type = "number | null")]
+    pub bytes_total: Option<u64>,
+    /// Exact length, once it is here.
+    #[ts(type = "number | null")]
+    pub duration_ms: Option<i64>,
+    /// Channels, once it is here.
+    pub channels: Option<u16>,
+    /// Name of the codec, once it is here.
+    pub codec: Option<String>,
+}
+
+/// One call.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct CallAsk {
+    /// Its id.
+    pub sid: String,
+}
+
+/// One lead.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct LeadAsk {
+    /// Its id.
+    pub id: String,
+}
+
+/// A window onto the leads, by last contact.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct LeadsAsk {
+    /// Name, number, e-mail, as typed.
+    pub search: String,
+    /// Ordinal of the first row wanted.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// How many rows, at most 200.
+    pub limit: u32,
+}
+
+/// Rows of a window, with true counts.
+#[derive(Debug, Clone, Serialize, TS)]
+pub struct LeadsWindow {
+    /// Rows that match.
+    #[ts(type = "number")]
+    pub matched: u64,
+    /// `matched` is 10,000 and there are more.
+    pub matched_capped: bool,
+    /// Leads in the library.
+    #[ts(type = "number")]
+    pub all: u64,
+    /// Ordinal of the first row.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// The rows.
+    pub rows: Vec<LeadRow>,
+}
+
+/// One lead as a row shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct LeadRow {
+    /// Its id.
+    pub id: String,
+    /// Its name, where it has one.
+    pub name: Option<String>,
+    /// Its number as a person reads it.
+    pub phone: Option<String>,
+    /// Its e-mail.
+    pub email: Option<String>,
+    /// Key of its status.
+    pub status: Option<String>,
+    /// Where it came from.
+    pub source: Option<String>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Last contact, UTC.
+    #[ts(type = "number | null")]
+    pub last_contact_at_ms: Option<i64>,
+    /// Its calls here.
+    #[ts(type = "number")]
+    pub calls: u64,
+    /// Of these, recorded and not heard.
+    #[ts(type = "number")]
+    pub unheard: u64,
+}
+
+/// The lead page.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct LeadPage {
+    /// The lead.
+    pub lead: LeadRow,
+    /// The CRM's words about it.
+    pub summary: Option<String>,
+    /// Its free notes.
+    pub notes: Option<String>,
+    /// Created, UTC.
+    #[ts(type = "number | null")]
+    pub created_at_ms: Option<i64>,
+    /// Its calls, newest first, at most 200.
+    pub calls: Vec<CallRow>,
+    /// Calls of the lead in the library.
+    #[ts(type = "number")]
+    pub calls_in_all: u64,
+    /// Of these, heard.
+    #[ts(type = "number")]
+    pub heard: u64,
+    /// Seconds spoken in all its calls.
+    #[ts(type = "number")]
+    pub talk_s: u64,
+    /// Its appointments, latest first.
+    pub appointments: Vec<AppointmentRow>,
+    /// The next one that is not cancelled.
+    pub next_appointment: Option<AppointmentRow>,
+}
+
+/// One appointment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct AppointmentRow {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// Start, UTC.
+    #[ts(type = "number")]
+    pub starts_at_ms: i64,
+    /// End, UTC.
+    #[ts(type = "number")]
+    pub ends_at_ms: i64,
+    /// Key of its status.
+    pub status: Option<String>,
+    /// Where.
+    pub location: Option<String>,
+    /// Its calendar.
+    pub calendar_id: Option<String>,
+    /// The calendar's name; null where the role may not see it.
+    pub calendar_name: Option<String>,
+}
+
+/// One recording.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct RecordingAsk {
+    /// Its id.
+    pub id: String,
+}
+
+/// A waveform.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct PeaksAsk {
+    /// The recording.
+    pub id: String,
+    /// How many buckets, 1 to 4,000.
+    pub buckets: u32,
+}
+
+/// A waveform: per channel, min and max of each bucket in turn, −127 to 127.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PeaksView {
+    /// Channels.
+    pub channels: u16,
+    /// Exact length.
+    #[ts(type = "number")]
+    pub duration_ms: i64,
+    /// Per channel: min, max, min, max …
+    pub lanes: Vec<Vec<i8>>,
+}
+
+/// Put a recording into the player; one that is not here is asked for first and starts when it has arrived.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct PlayerLoadAsk {
+    /// The recording.
+    pub id: String,
+    /// Start at once, or only stand ready.
+    pub play: bool,
+}
+
+/// Where to go.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct PlayerSeekAsk {
+    /// Media time.
+    #[ts(type = "number")]
+    pub position_ms: i64,
+}
+
+/// How fast.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct PlayerSpeedAsk {
+    /// 0.5 to 3.
+    pub speed: f64,
+}
+
+/// How loud.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct PlayerVolumeAsk {
+    /// 0 to 1.
+    pub volume: f64,
+}
+
+/// What the player does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayerPhase {
+    /// Nothing chosen.
+    Empty,
+    /// Chosen, and the recording is not here yet: its own state says what is going on.
+    Waiting,
+    /// Being opened.
+    Loading,
+    /// Sounding.
+    Playing,
+    /// Standing still.
+    Paused,
+    /// Played to its end.
+    Ended,
+    /// Cannot be played; `error` says why.
+    Failed,
+}
+
+/// The player, as the dock shows it. The window moves the head on by itself between two of these.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct PlayerState {
+    /// What it does.
+    pub phase: PlayerPhase,
+    /// The call that is in it.
+    pub call: Option<CallRow>,
+    /// Media time that is being heard.
+    #[ts(type = "number")]
+    pub position_ms: i64,
+    /// Exact length; 0 while unknown.
+    #[ts(type = "number")]
+    pub duration_ms: i64,
+    /// Speed, 0.5 to 3.
+    pub speed: f64,
+    /// Loudness, 0 to 1.
+    pub volume: f64,
+    /// Why it cannot play: an error code (`no_output_device`, `unsupported_audio`, `damaged` …).
+    #[ts(as = "Option<String>")]
+    pub error: Option<Code>,
+    /// Grows with every change, so that a late answer is recognised.
+    #[ts(type = "number")]
+    pub revision: u64,
+}
+
+/// What the app tells the window, over one channel, at most ten times a second.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum AppEvent {
+    /// Rows changed: ask again what carries one of these tags.
+    Changed {
+        /// `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`.
+        tags: Vec<String>,
+    },
+    /// The player changed.
+    Player {
+        /// What it does now.
+        state: PlayerState,
+    },
+    /// How fresh the library is changed.
+    Sync {
+        /// What is going on now.
+        state: SyncState,
+    },
+}

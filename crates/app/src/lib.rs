@@ -1,0 +1,2 @@
+//! The application without a window.
+pub mod dto;

@@ -1,0 +1,138 @@
+//! A phone call as the sources describe it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CallSid, LeadId, Source};
+
+/// Which way a call went. The sources also send `unknown`, null and words of their own: those are `Unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// A customer called us.
+    Inbound,
+    /// We called a customer.
+    Outbound,
+    /// The source does not say.
+    Unknown,
+}
+
+impl Direction {
+    /// Reads a source's word; Twilio's `outbound-api`, `outbound-dial` are outbound.
+    pub fn from_source(word: Option<&str>) -> Self {
+        match word {
+            Some(w) if w.eq_ignore_ascii_case("inbound") => Self::Inbound,
+            Some(w) if w.to_ascii_lowercase().starts_with("outbound") => Self::Outbound,
+            _ => Self::Unknown,
+        }
+    }
+    /// The word in rows and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One call. Everything but the sid may be absent: the sources' columns are nullable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// Its id, the same at every source.
+    pub sid: CallSid,
+    /// The leg that this one belongs to.
+    pub parent_sid: Option<CallSid>,
+    /// Where this row was read.
+    pub source: Source,
+    /// The lead that the CRM linked it to; may change for minutes after the call.
+    pub lead_id: Option<LeadId>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The calling number as the source wrote it: may be `anonymous`.
+    pub from_number: Option<String>,
+    /// The called number as the source wrote it.
+    pub to_number: Option<String>,
+    /// Free text, see the CRM's vocabulary; unknown words are shown as they are.
+    pub status: Option<String>,
+    /// Whole seconds; 0 or absent for an unanswered call.
+    pub duration_s: Option<i64>,
+    /// Start, UTC.
+    pub started_at_ms: Option<i64>,
+    /// The source's words about the call.
+    pub summary: Option<String>,
+    /// What was said, as text.
+    pub transcript: Option<String>,
+    /// The source knows a recording. Says nothing about a file being there.
+    pub has_recording: bool,
+}
+
+/// What a status word means for the person who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// People spoke.
+    Answered,
+    /// Nobody picked up.
+    Missed,
+    /// The line was busy.
+    Busy,
+    /// It could not be put through.
+    Failed,
+    /// Still going on.
+    Live,
+    /// A word this version does not know: show it as it is.
+    Other,
+}
+
+impl Outcome {
+    /// Reads the CRM's free-text vocabulary (`processed` is a completed call whose text is ready).
+    pub fn of(status: Option<&str>, duration_s: Option<i64>) -> Self {
+        let Some(status) = status else { return Self::Other };
+        match status.to_ascii_lowercase().replace('_', "-").as_str() {
+            "completed" | "processed" | "ended" | "recorded" | "connected" => {
+                if duration_s == Some(0) {
+                    Self::Missed
+                } else {
+                    Self::Answered
+                }
+            }
+            "no-answer" | "missed" | "canceled" | "cancelled" => Self::Missed,
+            "busy" => Self::Busy,
+            "failed" => Self::Failed,
+            "initiated" | "ringing" | "in-progress" | "streaming" | "queued" => Self::Live,
+            _ => Self::Other,
+        }
+    }
+    /// The word in rows and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Missed => "missed",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::Live => "live",
+            Self::Other => "other",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processed_counts_as_answered_though_the_servers_completed_filter_misses_it() {
+        assert_eq!(Outcome::of(Some("processed"), Some(61)), Outcome::Answered);
+        assert_eq!(Outcome::of(Some("in_progress"), None), Outcome::Live);
+        assert_eq!(Outcome::of(Some("in-progress"), None), Outcome::Live);
+        assert_eq!(Outcome::of(Some("something new"), None), Outcome::Other);
+        assert_eq!(Outcome::of(Some("completed"), Some(0)), Outcome::Missed);
+    }
+
+    #[test]
+    fn a_direction_that_nobody_knows_is_unknown() {
+        assert_eq!(Direction::from_source(Some("outbound-api")), Direction::Outbound);
+        assert_eq!(Direction::from_source(Some("unknown")), Direction::Unknown);
+        assert_eq!(Direction::from_source(None), Direction::Unknown);
+    }
+}

@@ -1,0 +1,18 @@
+//! Values and decisions of Aftercall: no IO, no async, no clock of its own.
+//!
+//! Times are UTC milliseconds since 1970 (`_ms`) unless a name says otherwise.
+#![deny(missing_docs)]
+
+pub mod appointment;
+pub mod backoff;
+pub mod calendar;
+pub mod call;
+pub mod clock;
+pub mod download;
+pub mod error;
+pub mod ids;
+pub mod lead;
+pub mod phone;
+pub mod recording;
+pub mod search;
+pub mod zone;

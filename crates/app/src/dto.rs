@@ -11,7 +11,7 @@ use ts_rs::TS;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct WireError {
     /// What went wrong; the sentence is the window's.
-    #[ts(as = "String")]
+    #[ts(type = "Code")]
     pub code: Code,
     /// When trying again makes sense, where that is known.
     #[ts(type = "number | null")]
@@ -176,7 +176,7 @@ pub enum CallView {
 }
 
 /// Which calls.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct CallsFilter {
     /// Names, numbers, summaries, as typed.
@@ -184,7 +184,7 @@ pub struct CallsFilter {
     /// Quick view.
     pub view: CallView,
     /// Inbound or outbound only.
-    #[ts(as = "Option<String>")]
+    #[ts(type = "\"inbound\" | \"outbound\" | null")]
     pub direction: Option<Direction>,
     /// One lead's calls.
     pub lead_id: Option<String>,
@@ -232,10 +232,10 @@ pub struct CallRow {
     #[ts(type = "number | null")]
     pub started_at_ms: Option<i64>,
     /// Which way.
-    #[ts(type = "\"inbound\" | \"outbound\" | \"unknown\"")]
+    #[ts(type = "Direction")]
     pub direction: Direction,
     /// What came of it.
-    #[ts(type = "\"answered\" | \"missed\" | \"busy\" | \"failed\" | \"live\" | \"other\"")]
+    #[ts(type = "Outcome")]
     pub outcome: Outcome,
     /// The source's own status word, for outcomes that this version does not know.
     pub status: Option<String>,
@@ -262,9 +262,7 @@ pub struct RecordingView {
     /// Its id; asks about it use this.
     pub id: String,
     /// Its state.
-    #[ts(
-        type = "\"none_expected\" | \"live\" | \"preparing\" | \"still_preparing\" | \"ready_online\" | \"queued\" | \"downloading\" | \"partial\" | \"on_device\" | \"pinned\" | \"evicted\" | \"failed_retrying\" | \"failed_needs_you\" | \"unavailable\" | \"restricted\" | \"damaged\" | \"unsupported\""
-    )]
+    #[ts(type = "RecordingState")]
     pub state: RecordingState,
     /// Why, as an error code or a fact (`too_short`, `never_ready` …).
     pub reason: Option<String>,
@@ -513,7 +511,7 @@ pub struct PlayerState {
     /// Loudness, 0 to 1.
     pub volume: f64,
     /// Why it cannot play: an error code (`no_output_device`, `unsupported_audio`, `damaged` …).
-    #[ts(as = "Option<String>")]
+    #[ts(type = "Code | null")]
     pub error: Option<Code>,
     /// Grows with every change, so that a late answer is recognised.
     #[ts(type = "number")]

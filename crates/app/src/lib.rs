@@ -1,2 +1,3 @@
 //! The application without a window.
+pub mod contract;
 pub mod dto;

@@ -1,0 +1,135 @@
+//! The contract between the window and the app: every command stands here once, and the router and the
+//! TypeScript are made from this list. A command without a handler does not compile.
+
+use std::collections::BTreeMap;
+
+use aftercall_domain::call::{Direction, Outcome};
+use aftercall_domain::error::Code;
+use aftercall_domain::recording::RecordingState;
+use ts_rs::{Config, TS, TypeVisitor};
+
+use crate::dto::*;
+
+/// Declares the commands: `name: Arguments => Reply`. The handler of `name` is `handlers::name`.
+macro_rules! contract {
+    ($( $(#[doc = $doc:literal])+ $name:ident : $ask:ty => $reply:ty; )+) => {
+        /// The names of all commands, in the order of the list.
+        pub const COMMANDS: &[&str] = &[$(stringify!($name)),+];
+
+        fn visit_all(visitor: &mut impl TypeVisitor) {
+            $( visitor.visit::<$ask>(); visitor.visit::<$reply>(); )+
+            visitor.visit::<AppEvent>();
+            visitor.visit::<WireError>();
+        }
+
+        fn command_map(cfg: &Config) -> String {
+            let mut text = String::from("/** Every command of the app: its arguments and its reply. */\nexport interface Commands {\n");
+            $(
+                text.push_str(&doc_comment(&[$($doc),+].join("\n"), "  "));
+                text.push_str(&format!(
+                    "  {}: {{ args: {}; reply: {} }};\n",
+                    stringify!($name), <$ask as TS>::name(cfg), <$reply as TS>::name(cfg),
+                ));
+            )+
+            text.push_str("}\n");
+            text
+        }
+    };
+}
+
+contract! {
+    /// How far the start came; the first thing the window asks.
+    boot_state: Nothing => BootState;
+    /// Signs in to the CRM and starts syncing.
+    session_sign_in: SignInAsk => AccountView;
+    /// Keeps the settings.
+    settings_write: Settings => Settings;
+    /// Syncs now. Returns at once; the events say the rest.
+    sync_now: Nothing => Nothing;
+    /// How fresh the library is.
+    sync_state: Nothing => SyncState;
+    /// A window onto the calls, newest first.
+    calls_window: CallsAsk => CallsWindow;
+    /// One call.
+    call_read: CallAsk => CallRow;
+    /// A window onto the leads, by last contact.
+    leads_window: LeadsAsk => LeadsWindow;
+    /// The lead page.
+    lead_read: LeadAsk => LeadPage;
+    /// Asks for a recording, also again after a failure: a person's wish goes first.
+    recording_want: RecordingAsk => RecordingView;
+    /// Takes the wish back and stops what runs for it.
+    recording_cancel: RecordingAsk => RecordingView;
+    /// The waveform of a recording that is here.
+    recording_peaks: PeaksAsk => PeaksView;
+    /// Puts a recording into the player; one that is not here is asked for first.
+    player_load: PlayerLoadAsk => PlayerState;
+    /// Goes on.
+    player_play: Nothing => PlayerState;
+    /// Stands still.
+    player_pause: Nothing => PlayerState;
+    /// Jumps.
+    player_seek: PlayerSeekAsk => PlayerState;
+    /// Sets the speed, and keeps it for later calls.
+    player_speed: PlayerSpeedAsk => PlayerState;
+    /// Sets the loudness.
+    player_volume: PlayerVolumeAsk => PlayerState;
+    /// What the player does.
+    player_state: Nothing => PlayerState;
+}
+
+/// The TypeScript of the contract, as (file name, text). `cargo xtask gen` writes it into `ui/src/bindings`.
+pub fn typescript() -> Vec<(&'static str, String)> {
+    let cfg = Config::new();
+    let mut types = Declarations { cfg: &cfg, found: BTreeMap::new() };
+    visit_all(&mut types);
+    let mut text = String::from(
+        "// Made from crates/app/src/contract.rs by `cargo xtask gen`. Do not edit: change the Rust and run it again.\n\n",
+    );
+    text.push_str(&words("Code", "What went wrong, as outsiders see it.", Code::ALL.map(Code::as_str)));
+    let states = RecordingState::ALL.map(RecordingState::as_str);
+    text.push_str(&words("RecordingState", "What can be said about a recording.", states));
+    let directions = [Direction::Inbound, Direction::Outbound, Direction::Unknown].map(Direction::as_str);
+    text.push_str(&words("Direction", "Which way a call went.", directions));
+    let outcomes = [Outcome::Answered, Outcome::Missed, Outcome::Busy, Outcome::Failed, Outcome::Live, Outcome::Other];
+    text.push_str(&words("Outcome", "What came of a call.", outcomes.map(Outcome::as_str)));
+    for declaration in types.found.values() {
+        text.push_str(declaration);
+        text.push('\n');
+    }
+    text.push_str(&command_map(&cfg));
+    vec![("contract.ts", text)]
+}
+
+/// Collects each type that the contract reaches, once, by its TypeScript name.
+struct Declarations<'a> {
+    cfg: &'a Config,
+    found: BTreeMap<String, String>,
+}
+
+impl TypeVisitor for Declarations<'_> {
+    fn visit<T: TS + 'static + ?Sized>(&mut self) {
+        // Types without a file of their own are built in (string, number, arrays): nothing to declare.
+        if T::output_path().is_none() {
+            T::visit_generics(self);
+            return;
+        }
+        let name = T::ident(self.cfg);
+        if self.found.contains_key(&name) {
+            return;
+        }
+        let docs = T::docs().unwrap_or_default();
+        self.found.insert(name, format!("{docs}export {}\n", T::decl(self.cfg)));
+        T::visit_dependencies(self);
+        T::visit_generics(self);
+    }
+}
+
+/// The union of a closed list of words; the domain's own enums do not know TypeScript.
+fn words<const N: usize>(name: &str, doc: &str, words: [&str; N]) -> String {
+    format!("/** {doc} */\nexport type {name} = {};\n\n", words.map(|word| format!("\"{word}\"")).join(" | "))
+}
+
+fn doc_comment(text: &str, indent: &str) -> String {
+    format!("{indent}/** {} */\n", text.trim())
+}

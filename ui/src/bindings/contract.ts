@@ -1,0 +1,712 @@
+// Made from crates/app/src/contract.rs by `cargo xtask gen`. Do not edit: change the Rust and run it again.
+
+/** What went wrong, as outsiders see it. */
+export type Code = "wrong_password" | "login_expired" | "forbidden" | "offline" | "server_unavailable" | "rate_limited" | "not_found" | "not_ready" | "gone" | "not_audio" | "unsupported_audio" | "damaged" | "disk_full" | "no_keychain" | "key_lost" | "locked" | "profile_in_use" | "store_too_new" | "store_damaged" | "no_output_device" | "cancelled" | "invalid_input" | "internal";
+
+/**
+ * Who is signed in.
+ */
+export type AccountView = { 
+/**
+ * E-mail of the account.
+ */
+email: string, 
+/**
+ * The person's name in the CRM.
+ */
+name: string, 
+/**
+ * Role in the CRM.
+ */
+role: string, 
+/**
+ * The company.
+ */
+business: string, 
+/**
+ * The CRM's address.
+ */
+url: string, };
+
+/**
+ * What the app tells the window, over one channel, at most ten times a second.
+ */
+export type AppEvent = { "kind": "changed", 
+/**
+ * `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`.
+ */
+tags: Array<string>, } | { "kind": "player", 
+/**
+ * What it does now.
+ */
+state: PlayerState, } | { "kind": "sync", 
+/**
+ * What is going on now.
+ */
+state: SyncState, };
+
+/**
+ * One appointment.
+ */
+export type AppointmentRow = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * What it is called.
+ */
+title: string, 
+/**
+ * Start, UTC.
+ */
+starts_at_ms: number, 
+/**
+ * End, UTC.
+ */
+ends_at_ms: number, 
+/**
+ * Key of its status.
+ */
+status: string | null, 
+/**
+ * Where.
+ */
+location: string | null, 
+/**
+ * Its calendar.
+ */
+calendar_id: string | null, 
+/**
+ * The calendar's name; null where the role may not see it.
+ */
+calendar_name: string | null, };
+
+/**
+ * How far the start came. The window always opens; each of these is a screen with a way out.
+ */
+export type BootPhase = "sign_in" | "ready" | "refused";
+
+/**
+ * The first thing the window asks.
+ */
+export type BootState = { 
+/**
+ * How far the start came.
+ */
+phase: BootPhase, 
+/**
+ * Why it was refused.
+ */
+error: WireError | null, 
+/**
+ * Settings, or defaults while they cannot be read.
+ */
+settings: Settings, 
+/**
+ * Who is signed in.
+ */
+account: AccountView | null, 
+/**
+ * The root key lies in a file: the window shows a banner.
+ */
+key_in_file: boolean, 
+/**
+ * Version of the app.
+ */
+version: string, };
+
+/**
+ * One call.
+ */
+export type CallAsk = { 
+/**
+ * Its id.
+ */
+sid: string, };
+
+/**
+ * One call as a row shows it.
+ */
+export type CallRow = { 
+/**
+ * Its id.
+ */
+sid: string, 
+/**
+ * Start, UTC.
+ */
+started_at_ms: number | null, 
+/**
+ * Which way.
+ */
+direction: "inbound" | "outbound" | "unknown", 
+/**
+ * What came of it.
+ */
+outcome: "answered" | "missed" | "busy" | "failed" | "live" | "other", 
+/**
+ * The source's own status word, for outcomes that this version does not know.
+ */
+status: string | null, 
+/**
+ * The customer's number as a person reads it.
+ */
+number: string | null, 
+/**
+ * The lead, where it is linked.
+ */
+lead_id: string | null, 
+/**
+ * The lead's name, where it has one.
+ */
+lead_name: string | null, 
+/**
+ * Whole seconds.
+ */
+duration_s: number | null, 
+/**
+ * First words of the summary.
+ */
+summary: string | null, 
+/**
+ * The person has heard it.
+ */
+heard: boolean, 
+/**
+ * Its recording.
+ */
+recording: RecordingView, };
+
+/**
+ * The quick views over the calls.
+ */
+export type CallView = "all" | "unheard" | "missed" | "recorded";
+
+/**
+ * A window onto the list of calls, newest first.
+ */
+export type CallsAsk = { 
+/**
+ * Which calls.
+ */
+filter: CallsFilter, 
+/**
+ * Ordinal of the first row wanted.
+ */
+offset: number, 
+/**
+ * How many rows, at most 200.
+ */
+limit: number, };
+
+/**
+ * Which calls.
+ */
+export type CallsFilter = { 
+/**
+ * Names, numbers, summaries, as typed.
+ */
+search: string, 
+/**
+ * Quick view.
+ */
+view: CallView, 
+/**
+ * Inbound or outbound only.
+ */
+direction: "inbound" | "outbound" | null, 
+/**
+ * One lead's calls.
+ */
+lead_id: string | null, };
+
+/**
+ * Rows of a window, with true counts.
+ */
+export type CallsWindow = { 
+/**
+ * Rows that match.
+ */
+matched: number, 
+/**
+ * `matched` is 10,000 and there are more.
+ */
+matched_capped: boolean, 
+/**
+ * Calls in the library.
+ */
+all: number, 
+/**
+ * Recorded and not heard, in the library.
+ */
+unheard: number, 
+/**
+ * Ordinal of the first row.
+ */
+offset: number, 
+/**
+ * The rows.
+ */
+rows: Array<CallRow>, };
+
+/**
+ * A language of the interface.
+ */
+export type Language = "he" | "en";
+
+/**
+ * One lead.
+ */
+export type LeadAsk = { 
+/**
+ * Its id.
+ */
+id: string, };
+
+/**
+ * The lead page.
+ */
+export type LeadPage = { 
+/**
+ * The lead.
+ */
+lead: LeadRow, 
+/**
+ * The CRM's words about it.
+ */
+summary: string | null, 
+/**
+ * Its free notes.
+ */
+notes: string | null, 
+/**
+ * Created, UTC.
+ */
+created_at_ms: number | null, 
+/**
+ * Its calls, newest first, at most 200.
+ */
+calls: Array<CallRow>, 
+/**
+ * Calls of the lead in the library.
+ */
+calls_in_all: number, 
+/**
+ * Of these, heard.
+ */
+heard: number, 
+/**
+ * Seconds spoken in all its calls.
+ */
+talk_s: number, 
+/**
+ * Its appointments, latest first.
+ */
+appointments: Array<AppointmentRow>, 
+/**
+ * The next one that is not cancelled.
+ */
+next_appointment: AppointmentRow | null, };
+
+/**
+ * One lead as a row shows it.
+ */
+export type LeadRow = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Its name, where it has one.
+ */
+name: string | null, 
+/**
+ * Its number as a person reads it.
+ */
+phone: string | null, 
+/**
+ * Its e-mail.
+ */
+email: string | null, 
+/**
+ * Key of its status.
+ */
+status: string | null, 
+/**
+ * Where it came from.
+ */
+source: string | null, 
+/**
+ * Labels.
+ */
+tags: Array<string>, 
+/**
+ * Last contact, UTC.
+ */
+last_contact_at_ms: number | null, 
+/**
+ * Its calls here.
+ */
+calls: number, 
+/**
+ * Of these, recorded and not heard.
+ */
+unheard: number, };
+
+/**
+ * A window onto the leads, by last contact.
+ */
+export type LeadsAsk = { 
+/**
+ * Name, number, e-mail, as typed.
+ */
+search: string, 
+/**
+ * Ordinal of the first row wanted.
+ */
+offset: number, 
+/**
+ * How many rows, at most 200.
+ */
+limit: number, };
+
+/**
+ * Rows of a window, with true counts.
+ */
+export type LeadsWindow = { 
+/**
+ * Rows that match.
+ */
+matched: number, 
+/**
+ * `matched` is 10,000 and there are more.
+ */
+matched_capped: boolean, 
+/**
+ * Leads in the library.
+ */
+all: number, 
+/**
+ * Ordinal of the first row.
+ */
+offset: number, 
+/**
+ * The rows.
+ */
+rows: Array<LeadRow>, };
+
+/**
+ * No arguments, or nothing to say.
+ */
+export type Nothing = Record<symbol, never>;
+
+/**
+ * A waveform.
+ */
+export type PeaksAsk = { 
+/**
+ * The recording.
+ */
+id: string, 
+/**
+ * How many buckets, 1 to 4,000.
+ */
+buckets: number, };
+
+/**
+ * A waveform: per channel, min and max of each bucket in turn, −127 to 127.
+ */
+export type PeaksView = { 
+/**
+ * Channels.
+ */
+channels: number, 
+/**
+ * Exact length.
+ */
+duration_ms: number, 
+/**
+ * Per channel: min, max, min, max …
+ */
+lanes: Array<Array<number>>, };
+
+/**
+ * Put a recording into the player; one that is not here is asked for first and starts when it has arrived.
+ */
+export type PlayerLoadAsk = { 
+/**
+ * The recording.
+ */
+id: string, 
+/**
+ * Start at once, or only stand ready.
+ */
+play: boolean, };
+
+/**
+ * What the player does.
+ */
+export type PlayerPhase = "empty" | "waiting" | "loading" | "playing" | "paused" | "ended" | "failed";
+
+/**
+ * Where to go.
+ */
+export type PlayerSeekAsk = { 
+/**
+ * Media time.
+ */
+position_ms: number, };
+
+/**
+ * How fast.
+ */
+export type PlayerSpeedAsk = { 
+/**
+ * 0.5 to 3.
+ */
+speed: number, };
+
+/**
+ * The player, as the dock shows it. The window moves the head on by itself between two of these.
+ */
+export type PlayerState = { 
+/**
+ * What it does.
+ */
+phase: PlayerPhase, 
+/**
+ * The call that is in it.
+ */
+call: CallRow | null, 
+/**
+ * Media time that is being heard.
+ */
+position_ms: number, 
+/**
+ * Exact length; 0 while unknown.
+ */
+duration_ms: number, 
+/**
+ * Speed, 0.5 to 3.
+ */
+speed: number, 
+/**
+ * Loudness, 0 to 1.
+ */
+volume: number, 
+/**
+ * Why it cannot play: an error code (`no_output_device`, `unsupported_audio`, `damaged` …).
+ */
+error: Code | null, 
+/**
+ * Grows with every change, so that a late answer is recognised.
+ */
+revision: number, };
+
+/**
+ * How loud.
+ */
+export type PlayerVolumeAsk = { 
+/**
+ * 0 to 1.
+ */
+volume: number, };
+
+/**
+ * One recording.
+ */
+export type RecordingAsk = { 
+/**
+ * Its id.
+ */
+id: string, };
+
+/**
+ * A recording as rows and the player show it.
+ */
+export type RecordingView = { 
+/**
+ * Its id; asks about it use this.
+ */
+id: string, 
+/**
+ * Its state.
+ */
+state: "none_expected" | "live" | "preparing" | "still_preparing" | "ready_online" | "queued" | "downloading" | "partial" | "on_device" | "pinned" | "evicted" | "failed_retrying" | "failed_needs_you" | "unavailable" | "restricted" | "damaged" | "unsupported", 
+/**
+ * Why, as an error code or a fact (`too_short`, `never_ready` …).
+ */
+reason: string | null, 
+/**
+ * Poll n of 12 that answered "being prepared".
+ */
+polls: number, 
+/**
+ * Attempts in the running window, of 3.
+ */
+attempts: number, 
+/**
+ * Place in the queue, from 1.
+ */
+place: number | null, 
+/**
+ * What happens next by itself.
+ */
+next_try_at_ms: number | null, 
+/**
+ * Bytes here.
+ */
+bytes_here: number, 
+/**
+ * Bytes in all, once known.
+ */
+bytes_total: number | null, 
+/**
+ * Exact length, once it is here.
+ */
+duration_ms: number | null, 
+/**
+ * Channels, once it is here.
+ */
+channels: number | null, 
+/**
+ * Name of the codec, once it is here.
+ */
+codec: string | null, };
+
+/**
+ * What a person set.
+ */
+export type Settings = { 
+/**
+ * Language of the interface.
+ */
+language: Language, 
+/**
+ * Colours.
+ */
+theme: Theme, 
+/**
+ * IANA name of the one zone in which times are shown.
+ */
+time_zone: string, };
+
+/**
+ * Sign in to the CRM.
+ */
+export type SignInAsk = { 
+/**
+ * The CRM's address; plain http is accepted for loopback only.
+ */
+url: string, 
+/**
+ * E-mail of the account.
+ */
+email: string, 
+/**
+ * Password; kept sealed where `stay_signed_in`, else forgotten at once.
+ */
+password: string, 
+/**
+ * Keep the password sealed in the library, to sign in again when the session ends.
+ */
+stay_signed_in: boolean, };
+
+/**
+ * What the pill at the top says; the worst one wins.
+ */
+export type SyncPhase = "never" | "first_sync" | "syncing" | "fresh" | "offline" | "server_unavailable" | "sign_in_again" | "rate_limited" | "forbidden";
+
+/**
+ * How fresh the library is.
+ */
+export type SyncState = { 
+/**
+ * What is going on.
+ */
+phase: SyncPhase, 
+/**
+ * When a whole sync last succeeded.
+ */
+last_success_at_ms: number | null, 
+/**
+ * When it is tried again by itself.
+ */
+next_try_at_ms: number | null, 
+/**
+ * Calls read so far in the running sync.
+ */
+calls_seen: number, 
+/**
+ * Calls that the server says it has; 0 while unknown.
+ */
+calls_total: number, 
+/**
+ * Rows that could not be read in the last sync; the rest went on.
+ */
+rejected: number, };
+
+/**
+ * Light, dark, or whatever the computer says.
+ */
+export type Theme = "system" | "light" | "dark";
+
+/**
+ * The only form in which a failure crosses to the window.
+ */
+export type WireError = { 
+/**
+ * What went wrong; the sentence is the window's.
+ */
+code: Code, 
+/**
+ * When trying again makes sense, where that is known.
+ */
+retry_after_ms: number | null, 
+/**
+ * Finds the failure in the log, and says nothing by itself.
+ */
+ref: string, };
+
+/** Every command of the app: its arguments and its reply. */
+export interface Commands {
+  /** How far the start came; the first thing the window asks. */
+  boot_state: { args: Nothing; reply: BootState };
+  /** Signs in to the CRM and starts syncing. */
+  session_sign_in: { args: SignInAsk; reply: AccountView };
+  /** Keeps the settings. */
+  settings_write: { args: Settings; reply: Settings };
+  /** Syncs now. Returns at once; the events say the rest. */
+  sync_now: { args: Nothing; reply: Nothing };
+  /** How fresh the library is. */
+  sync_state: { args: Nothing; reply: SyncState };
+  /** A window onto the calls, newest first. */
+  calls_window: { args: CallsAsk; reply: CallsWindow };
+  /** One call. */
+  call_read: { args: CallAsk; reply: CallRow };
+  /** A window onto the leads, by last contact. */
+  leads_window: { args: LeadsAsk; reply: LeadsWindow };
+  /** The lead page. */
+  lead_read: { args: LeadAsk; reply: LeadPage };
+  /** Asks for a recording, also again after a failure: a person's wish goes first. */
+  recording_want: { args: RecordingAsk; reply: RecordingView };
+  /** Takes the wish back and stops what runs for it. */
+  recording_cancel: { args: RecordingAsk; reply: RecordingView };
+  /** The waveform of a recording that is here. */
+  recording_peaks: { args: PeaksAsk; reply: PeaksView };
+  /** Puts a recording into the player; one that is not here is asked for first. */
+  player_load: { args: PlayerLoadAsk; reply: PlayerState };
+  /** Goes on. */
+  player_play: { args: Nothing; reply: PlayerState };
+  /** Stands still. */
+  player_pause: { args: Nothing; reply: PlayerState };
+  /** Jumps. */
+  player_seek: { args: PlayerSeekAsk; reply: PlayerState };
+  /** Sets the speed, and keeps it for later calls. */
+  player_speed: { args: PlayerSpeedAsk; reply: PlayerState };
+  /** Sets the loudness. */
+  player_volume: { args: PlayerVolumeAsk; reply: PlayerState };
+  /** What the player does. */
+  player_state: { args: Nothing; reply: PlayerState };
+}

@@ -3,6 +3,15 @@
 /** What went wrong, as outsiders see it. */
 export type Code = "wrong_password" | "login_expired" | "forbidden" | "offline" | "server_unavailable" | "rate_limited" | "not_found" | "not_ready" | "gone" | "not_audio" | "unsupported_audio" | "damaged" | "disk_full" | "no_keychain" | "key_lost" | "locked" | "profile_in_use" | "store_too_new" | "store_damaged" | "no_output_device" | "cancelled" | "invalid_input" | "internal";
 
+/** What can be said about a recording. */
+export type RecordingState = "none_expected" | "live" | "preparing" | "still_preparing" | "ready_online" | "queued" | "downloading" | "partial" | "on_device" | "pinned" | "evicted" | "failed_retrying" | "failed_needs_you" | "unavailable" | "restricted" | "damaged" | "unsupported";
+
+/** Which way a call went. */
+export type Direction = "inbound" | "outbound" | "unknown";
+
+/** What came of a call. */
+export type Outcome = "answered" | "missed" | "busy" | "failed" | "live" | "other";
+
 /**
  * Who is signed in.
  */
@@ -140,11 +149,11 @@ started_at_ms: number | null,
 /**
  * Which way.
  */
-direction: "inbound" | "outbound" | "unknown", 
+direction: Direction, 
 /**
  * What came of it.
  */
-outcome: "answered" | "missed" | "busy" | "failed" | "live" | "other", 
+outcome: Outcome, 
 /**
  * The source's own status word, for outcomes that this version does not know.
  */
@@ -533,7 +542,7 @@ id: string,
 /**
  * Its state.
  */
-state: "none_expected" | "live" | "preparing" | "still_preparing" | "ready_online" | "queued" | "downloading" | "partial" | "on_device" | "pinned" | "evicted" | "failed_retrying" | "failed_needs_you" | "unavailable" | "restricted" | "damaged" | "unsupported", 
+state: RecordingState, 
 /**
  * Why, as an error code or a fact (`too_short`, `never_ready` …).
  */

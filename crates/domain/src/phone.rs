@@ -1,1 +1,81 @@
-//! (being written)
+//! Phone numbers: one form to compare, one to read. `phonenumber` (a port of Google's libphonenumber) knows the
+//! world's numbering plans; a plan of our own would be wrong for the first foreign caller.
+
+use phonenumber::{Mode, PhoneNumber, country};
+
+fn parse(text: &str) -> Option<PhoneNumber> {
+    // Sources write `anonymous`, `unknown`, `client:dana`: those are words, not numbers.
+    if text.chars().any(char::is_alphabetic) || text.len() > 40 {
+        return None;
+    }
+    let number = phonenumber::parse(Some(country::IL), text).ok()?;
+    phonenumber::is_valid(&number).then_some(number)
+}
+
+/// The number as a person in Israel reads it: `050-555-0142`, `+44 20 7946 0991`. What is not a number (or a short
+/// code) comes back as the source wrote it.
+pub fn display(text: &str) -> String {
+    match parse(text) {
+        Some(number) if number.code().value() == 972 => number.format().mode(Mode::National).to_string(),
+        Some(number) => number.format().mode(Mode::International).to_string(),
+        None => text.trim().to_owned(),
+    }
+}
+
+/// Digits by which a number is found, longest first: international (`972505550142`), national (`0505550142`) and the
+/// last seven, which match whatever the area code. Empty for what is not a number.
+pub fn search_keys(text: &str) -> Vec<String> {
+    let (international, national) = match parse(text) {
+        Some(number) => (
+            digits(&number.format().mode(Mode::E164).to_string()),
+            digits(&number.format().mode(Mode::National).to_string()),
+        ),
+        None if text.chars().any(char::is_alphabetic) => return Vec::new(),
+        None => (digits(text), String::new()),
+    };
+    let mut keys = Vec::with_capacity(3);
+    for key in [&international, &national] {
+        if key.len() >= 2 && !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    if international.len() > 7 {
+        keys.push(international[international.len() - 7..].to_owned());
+    }
+    keys
+}
+
+/// The ASCII digits of a text, in order.
+pub fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_of_writing_one_number_has_the_same_keys() {
+        let keys = vec!["972505550142".to_owned(), "0505550142".into(), "5550142".into()];
+        for text in ["050-555-0142", "+972505550142", "972505550142", "+972 50 555 0142"] {
+            assert_eq!(search_keys(text), keys, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_shown_nationally_at_home_and_internationally_abroad() {
+        assert_eq!(display("+972505550142"), "050-555-0142");
+        assert_eq!(display("+97235550188"), "03-555-0188");
+        assert_eq!(display("+442079460991"), "+44 20 7946 0991");
+    }
+
+    #[test]
+    fn words_and_short_codes_stay_as_they_are() {
+        assert_eq!(display("anonymous"), "anonymous");
+        assert_eq!(display("*2700"), "*2700");
+        assert!(search_keys("anonymous").is_empty());
+        assert_eq!(search_keys("*2700"), vec!["2700".to_owned()]);
+        assert_eq!(display(""), "");
+        assert!(search_keys(&"9".repeat(500)).iter().all(|k| k.len() <= 500));
+    }
+}

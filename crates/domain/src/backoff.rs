@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NOW: i64 = 1_795_000_000_000; // Wed, 18 Nov 2026 12:26:40 GMT
+    const NOW: i64 = 1_795_000_000_000; // Wed, 18 Nov 2026 11:06:40 GMT
 
     fn at(now_ms: i64, monotonic_ms: i64, process: u64) -> Moment {
         Moment { now_ms, monotonic_ms, process }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_both_forms_and_nonsense_is_ignored() {
-        let date = Some("Wed, 18 Nov 2026 12:26:30 GMT");
+        let date = Some("Wed, 18 Nov 2026 11:06:30 GMT");
         for (value, response_date, wanted) in [
             ("0", None, Some(0)),
             ("5", None, Some(5_000)),
@@ -215,12 +215,12 @@ mod tests {
             ("1.5", None, None),
             ("", None, None),
             ("soon", None, None),
-            ("Wed, 18 Nov 2026 12:27:40 GMT", None, Some(60_000)),
-            ("Wed, 18 Nov 2026 12:27:40 GMT", date, Some(70_000)),
-            ("Wed, 18 Nov 2026 12:27:40 GMT", Some("nonsense"), Some(60_000)),
-            ("Wednesday, 18-Nov-26 12:27:40 GMT", None, Some(60_000)),
-            ("Wed Nov 18 12:27:40 2026", None, Some(60_000)),
-            ("Tue, 18 Nov 2025 12:27:40 GMT", None, Some(0)),
+            ("Wed, 18 Nov 2026 11:07:40 GMT", None, Some(60_000)),
+            ("Wed, 18 Nov 2026 11:07:40 GMT", date, Some(70_000)),
+            ("Wed, 18 Nov 2026 11:07:40 GMT", Some("nonsense"), Some(60_000)),
+            ("Wednesday, 18-Nov-26 11:07:40 GMT", None, Some(60_000)),
+            ("Wed Nov 18 11:07:40 2026", None, Some(60_000)),
+            ("Tue, 18 Nov 2025 11:07:40 GMT", None, Some(0)),
             ("Thu, 01 Jan 2099 00:00:00 GMT", None, Some(MAX_RETRY_AFTER_MS)),
         ] {
             assert_eq!(retry_after_ms(value, response_date, NOW), wanted, "{value:?} {response_date:?}");

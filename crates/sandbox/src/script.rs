@@ -1,0 +1,253 @@
+//! The fault script of `cli.md`: which requests, the how-many-th of them, and what to do to the answer.
+
+use crate::SandboxError;
+use serde_json::Value;
+
+/// A parsed script. The default has no faults.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    method: Option<String>,
+    path: String,
+    first: u64,
+    last: u64,
+    steps: Vec<Step>,
+}
+
+/// One thing to do to a matched request's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// 4xx and 5xx replace the answer; 200 answers the whole file to a Range request; others change the code only.
+    Status(u16),
+    Header(String, String),
+    DelayMs(u64),
+    DripBytesPerS(u64),
+    StallAfter(u64),
+    CutAfter(u64),
+    /// A TCP reset instead of an answer, or where `cut_after` cuts.
+    Reset,
+    ContentLength(LengthLie),
+    ContentRange(String),
+    Body(String),
+    Html,
+    Redirect(String),
+    GzipBombBytes(u64),
+    /// Every session so far ends, and this request is answered as without one.
+    ExpireSession,
+}
+
+/// What to say instead of the body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LengthLie {
+    Off(i64),
+    Exactly(u64),
+}
+
+impl Script {
+    /// Reads a script.
+    ///
+    /// # Errors
+    /// The text is not a script; the message names the rule and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, SandboxError> {
+        let value: Value = serde_json::from_str(text).map_err(|error| fault(format!("not JSON: {error}")))?;
+        let list = value.as_array().ok_or_else(|| fault("must be a JSON list of rules"))?;
+        let rules = list.iter().enumerate().map(|(index, rule)| {
+            read_rule(rule).map_err(|why| fault(format!("rule {}: {why}", index + 1)))
+        });
+        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+    }
+
+    /// How many rules there are: the caller keeps one counter for each.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Counts the request for every rule it matches and gives the steps of the first rule whose turn it is.
+    pub(crate) fn steps_for(&self, counters: &mut [u64], method: &str, path: &str, target: &str) -> Vec<Step> {
+        let mut found: Option<&Rule> = None;
+        for (rule, counter) in self.rules.iter().zip(counters.iter_mut()) {
+            let subject = if rule.path.contains('?') { target } else { path };
+            let method_fits = rule.method.as_deref().is_none_or(|wanted| wanted == method);
+            if method_fits && glob_fits(&rule.path, subject) {
+                *counter += 1;
+                if (rule.first..=rule.last).contains(counter) && found.is_none() {
+                    found = Some(rule);
+                }
+            }
+        }
+        found.map(|rule| rule.steps.clone()).unwrap_or_default()
+    }
+}
+
+fn fault(why: impl Into<String>) -> SandboxError {
+    SandboxError::Script(why.into())
+}
+
+fn read_rule(rule: &Value) -> Result<Rule, String> {
+    let map = rule.as_object().ok_or("must be an object")?;
+    if let Some(unknown) = map.keys().find(|key| !["match", "nth", "do"].contains(&key.as_str())) {
+        return Err(format!("unknown key \"{unknown}\""));
+    }
+    let matching = map.get("match").and_then(Value::as_object).ok_or("\"match\" must be an object")?;
+    if let Some(unknown) = matching.keys().find(|key| !["method", "path"].contains(&key.as_str())) {
+        return Err(format!("unknown key \"{unknown}\" in \"match\""));
+    }
+    let text_of = |key: &str| match matching.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("\"{key}\" must be text")),
+    };
+    let method = text_of("method")?.filter(|method| method != "*").map(|method| method.to_ascii_uppercase());
+    let path = text_of("path")?.unwrap_or_else(|| "*".to_owned());
+    let (first, last) = match map.get("nth") {
+        None => (1, u64::MAX),
+        Some(Value::Number(number)) => {
+            let one = number.as_u64().ok_or("\"nth\" must be \"1\", \"2-5\" or \"*\"")?;
+            (one, one)
+        }
+        Some(Value::String(text)) => read_nth(text)?,
+        Some(_) => return Err("\"nth\" must be \"1\", \"2-5\" or \"*\"".to_owned()),
+    };
+    let steps = map.get("do").and_then(Value::as_array).ok_or("\"do\" must be a list of steps")?;
+    let steps = steps.iter().map(read_step).collect::<Result<_, _>>()?;
+    Ok(Rule { method, path, first, last, steps })
+}
+
+fn read_nth(text: &str) -> Result<(u64, u64), String> {
+    let wrong = || format!("\"nth\" must be \"1\", \"2-5\" or \"*\", not \"{text}\"");
+    if text == "*" {
+        return Ok((1, u64::MAX));
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let first: u64 = first.trim().parse().map_err(|_| wrong())?;
+    let last: u64 = last.trim().parse().map_err(|_| wrong())?;
+    if first == 0 || last < first { Err(wrong()) } else { Ok((first, last)) }
+}
+
+fn read_step(step: &Value) -> Result<Step, String> {
+    let map = step.as_object().filter(|map| map.len() == 1).ok_or("a step must be an object with one key")?;
+    let Some((name, value)) = map.iter().next() else { return Err("an empty step".to_owned()) };
+    let number = || value.as_u64().ok_or_else(|| format!("\"{name}\" must be a whole number"));
+    let text = || value.as_str().map(str::to_owned).ok_or_else(|| format!("\"{name}\" must be text"));
+    let yes = |step| if value == &Value::Bool(true) { Ok(step) } else { Err(format!("\"{name}\" must be true")) };
+    match name.as_str() {
+        "status" => match number()? {
+            code @ 200..=599 => Ok(Step::Status(u16::try_from(code).unwrap_or(500))),
+            code => Err(format!("\"status\" {code} is not between 200 and 599")),
+        },
+        "header" => match value.as_array().map(Vec::as_slice) {
+            Some([Value::String(key), Value::String(content)]) if is_header(key, content) => {
+                Ok(Step::Header(key.to_ascii_lowercase(), content.clone()))
+            }
+            _ => Err("\"header\" must be [\"Name\", \"value\"]".to_owned()),
+        },
+        "delay_ms" => Ok(Step::DelayMs(number()?)),
+        "drip_bytes_per_s" => match number()? {
+            0 => Err("\"drip_bytes_per_s\" must be more than 0".to_owned()),
+            rate => Ok(Step::DripBytesPerS(rate)),
+        },
+        "stall_after" => Ok(Step::StallAfter(number()?)),
+        "cut_after" => Ok(Step::CutAfter(number()?)),
+        "reset" => yes(Step::Reset),
+        "content_length" => {
+            let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            read_length(&said).map(Step::ContentLength)
+        }
+        "content_range" => Ok(Step::ContentRange(text()?)),
+        "body" => Ok(Step::Body(text()?)),
+        "html" => yes(Step::Html),
+        "redirect" => Ok(Step::Redirect(text()?)),
+        "gzip_bomb_bytes" => Ok(Step::GzipBombBytes(number()?)),
+        "expire_session" => yes(Step::ExpireSession),
+        _ => Err(format!("unknown step \"{name}\"")),
+    }
+}
+
+fn is_header(name: &str, value: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(token) && !value.contains(['\r', '\n'])
+}
+
+fn read_length(said: &str) -> Result<LengthLie, String> {
+    let wrong = || format!("\"content_length\" must be like \"+1\", \"-10\" or \"500\", not \"{said}\"");
+    if said.starts_with(['+', '-']) {
+        said.parse().map(LengthLie::Off).map_err(|_| wrong())
+    } else {
+        said.parse().map(LengthLie::Exactly).map_err(|_| wrong())
+    }
+}
+
+/// `*` stands for any text, slashes too; everything else for itself.
+fn glob_fits(glob: &str, text: &str) -> bool {
+    let mut parts = glob.split('*');
+    let Some(rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let parts: Vec<_> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let mut rest = rest;
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text_and_the_rest_for_itself() {
+        assert!(glob_fits("/api/recordings/file/*", "/api/recordings/file/CA1"));
+        assert!(glob_fits("*", "/"));
+        assert!(glob_fits("/api/*/CA1/*", "/api/calls/CA1/details"));
+        assert!(!glob_fits("/api/calls", "/api/calls/CA1/details"));
+        assert!(!glob_fits("/api/calls/*/x", "/api/calls/x"));
+        assert!(!glob_fits("/a*a", "/a"));
+    }
+
+    #[test]
+    fn nth_counts_the_requests_that_match_and_nothing_else() {
+        let script = Script::parse(
+            r#"[{"match": {"method": "GET", "path": "/a"}, "nth": "2-3", "do": [{"status": 502}]}]"#,
+        )
+        .unwrap();
+        let mut counters = vec![0; script.len()];
+        let hits: Vec<bool> = ["GET", "POST", "GET", "GET", "GET"]
+            .iter()
+            .map(|method| !script.steps_for(&mut counters, method, "/a", "/a").is_empty())
+            .collect();
+        assert_eq!(hits, [false, false, true, true, false]);
+    }
+
+    #[test]
+    fn a_wrong_script_says_which_rule_and_why() {
+        for (text, expected) in [
+            ("{}", "must be a JSON list"),
+            (r#"[{"match": {}, "do": [{"explode": 1}]}]"#, "rule 1: unknown step \"explode\""),
+            (r#"[{"match": {}, "nth": "0", "do": []}]"#, "\"nth\" must be"),
+            (r#"[{"match": {}, "do": [{"content_length": "more"}]}]"#, "\"content_length\" must be like"),
+            (r#"[{"match": {}, "do": [{"status": 1000}]}]"#, "not between"),
+            (r#"[{"match": {"url": "x"}, "do": []}]"#, "unknown key \"url\""),
+        ] {
+            let error = Script::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_step_of_the_documentation_is_read() {
+        let text = r#"[{"match": {"path": "*"}, "nth": "*", "do": [
+            {"status": 502}, {"header": ["Retry-After", "7"]}, {"delay_ms": 1}, {"drip_bytes_per_s": 1},
+            {"stall_after": 1}, {"cut_after": 1}, {"reset": true}, {"content_length": "+1"},
+            {"content_range": "bytes 0-1/2"}, {"body": "x"}, {"html": true}, {"redirect": "http://127.0.0.1/"},
+            {"gzip_bomb_bytes": 10}, {"expire_session": true}]}]"#;
+        let script = Script::parse(text).unwrap();
+        assert_eq!(script.steps_for(&mut [0], "GET", "/", "/").len(), 14);
+    }
+}

@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The waits between the polls of a recording that the server is preparing. 12 polls have 11 waits: 131 s in all.
-pub const LADDER_MS: [i64; 11] =
-    [3_000, 5_000, 8_000, 10_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000];
+pub const LADDER_MS: [i64; 11] = [3_000, 5_000, 8_000, 10_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000];
 /// Polls of one asking; after the last "not yet" it is left to the background.
 pub const MAX_POLLS: u32 = 12;
 /// How long an attempt counts against its recording.
@@ -86,6 +85,21 @@ pub struct Attempt {
     pub process: u64,
 }
 
+impl Attempt {
+    /// Brings it in line with the clocks: it is not older than the monotonic clock says.
+    pub fn settle(&mut self, moment: Moment) {
+        let age_ms = if self.process == moment.process {
+            moment.monotonic_ms.saturating_sub(self.monotonic_ms).max(0)
+        } else {
+            // Another process made it: from here on this process's monotonic clock ages it.
+            moment.now_ms.saturating_sub(self.at_ms).max(0)
+        };
+        self.process = moment.process;
+        self.monotonic_ms = moment.monotonic_ms.saturating_sub(age_ms);
+        self.at_ms = self.at_ms.max(moment.now_ms.saturating_sub(age_ms));
+    }
+}
+
 /// The two clocks and the process, as they are when a decision is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -126,12 +140,9 @@ impl Attempts {
         let set_back = self.0.last().is_some_and(|last| moment.now_ms < last.at_ms.saturating_sub(CLOCK_SLACK_MS));
         for attempt in &mut self.0 {
             if set_back && moment.now_ms.saturating_sub(attempt.at_ms) < WINDOW_MS {
-                *attempt = Attempt { at_ms: moment.now_ms, ..*attempt };
+                attempt.at_ms = moment.now_ms;
             }
-            if attempt.process == moment.process {
-                let age_ms = moment.monotonic_ms.saturating_sub(attempt.monotonic_ms).max(0);
-                attempt.at_ms = attempt.at_ms.max(moment.now_ms.saturating_sub(age_ms));
-            }
+            attempt.settle(moment);
         }
         self.0.sort_by_key(|a| a.at_ms);
         self.0.retain(|a| moment.now_ms.saturating_sub(a.at_ms) < DAY_MS);

@@ -1,1 +1,28 @@
+//! The sound of Aftercall: from the bytes of a recording to the ear, or to a file.
+//!
+//! It knows nothing of calls, of the CRM or of SQLite. The way of sound is: a [`Source`](decode::Source) of bytes →
+//! [`decode`] → [`stretch`] → [`resample`] → [`shape`] → [`ring`] → [`render`] → a device or [`output::headless`].
+//! What to do is decided by [`machine`], a pure function; [`control`] carries it out.
+#![deny(missing_docs)]
 
+pub mod analyse;
+pub mod control;
+pub mod decode;
+pub mod error;
+mod fill;
+pub mod machine;
+pub mod offline;
+pub mod output;
+pub mod passage;
+pub mod render;
+pub mod resample;
+pub mod ring;
+pub mod shape;
+pub mod stretch;
+
+pub use analyse::{Analysis, analyse};
+pub use control::{Player, Status};
+pub use decode::{Decoder, Source};
+pub use error::PlayerError;
+pub use machine::Phase;
+pub use output::OutputChoice;

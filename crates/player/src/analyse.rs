@@ -1,0 +1,39 @@
+//! All that is worth knowing about a recording once, when it arrives.
+
+use aftercall_domain::recording::AudioFacts;
+use aftercall_media::{Peaks, PeaksBuilder, Turns, TurnsBuilder};
+
+use crate::decode::{Decoder, Source};
+use crate::error::PlayerError;
+
+/// What one pass over a recording found.
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    /// Codec, channels, rate, exact length.
+    pub facts: AudioFacts,
+    /// Its shape, per channel.
+    pub peaks: Peaks,
+    /// Who speaks when.
+    pub turns: Turns,
+    /// Packets that could not be decoded and are silent.
+    pub damaged_packets: u64,
+}
+
+/// Decodes a recording once, from beginning to end.
+///
+/// # Errors
+/// When it is not audio, not played here, cannot be read, or holds not one frame that decodes.
+pub fn analyse(source: Box<dyn Source>) -> Result<Analysis, PlayerError> {
+    let mut decoder = Decoder::open(source)?;
+    let facts = decoder.facts().clone();
+    let mut peaks = PeaksBuilder::new(facts.channels, facts.sample_rate_hz);
+    let mut turns = TurnsBuilder::new(facts.channels, facts.sample_rate_hz);
+    let mut block = Vec::new();
+    while decoder.read(&mut block)? > 0 {
+        peaks.push(&block);
+        turns.push(&block);
+        block.clear();
+    }
+    let damaged_packets = decoder.damaged_packets();
+    Ok(Analysis { facts, peaks: peaks.finish(), turns: turns.finish(), damaged_packets })
+}

@@ -1,0 +1,380 @@
+//! The player: a handle, and the thread that carries out what [`crate::machine`] decides.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::decode::Source;
+use crate::error::PlayerError;
+use crate::fill::{self, Order};
+use crate::machine::{Command, Effect, Event, Input, Phase, State};
+use crate::output::{self, OutputChoice, Stream};
+use crate::render::Render;
+use crate::ring::{Link, ring};
+
+/// Messages that may wait for the control thread. It never waits for a listener, so they are few; a sender waits.
+const INBOX: usize = 64;
+/// Orders that may wait for the decode thread; it takes one in a few milliseconds, or opens a file. A sender waits.
+const ORDERS: usize = 64;
+/// How often the control thread looks at what the callback left behind while there is a device.
+const TICK: Duration = Duration::from_millis(20);
+/// How often a position is reported while it moves; whoever shows it goes on by itself in between.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+
+/// What the player is doing, as of `revision`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Status {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Media time of what is being played, in milliseconds, whatever the speed.
+    pub position_ms: i64,
+    /// The recording's exact length; 0 while unknown.
+    pub duration_ms: i64,
+    /// 0.5 to 3.
+    pub speed: f64,
+    /// Linear gain, 0 to 1.
+    pub volume: f32,
+    /// Milliseconds of sound that have gone out since the load.
+    pub output_ms: i64,
+    /// How often the device asked and nothing was ready, since the load.
+    pub underruns: u64,
+    /// Grows with every report.
+    pub revision: u64,
+}
+
+/// Plays one recording at a time. Commands return when they have been carried out, with the status that they led to;
+/// they wait for a device to open at most.
+pub struct Player {
+    inbox: Option<SyncSender<Message>>,
+    thread: Option<JoinHandle<()>>,
+    shown: Arc<Mutex<Status>>,
+}
+
+enum Message {
+    Command { command: Command, source: Option<Box<dyn Source>>, reply: SyncSender<Status> },
+    Look { reply: SyncSender<Status> },
+    Event(Event),
+    Close,
+}
+
+impl Player {
+    /// Starts the control thread and the decode thread. No device is opened before something is to be heard.
+    ///
+    /// `on_status` is called on the control thread with every change, and with the position four times a second
+    /// while it moves. It must return soon, and must not call back into this player: the call would wait for itself.
+    pub fn start(output: OutputChoice, on_status: Box<dyn Fn(Status) + Send>) -> Self {
+        let (inbox, messages) = sync_channel(INBOX);
+        let (orders, orders_out) = sync_channel(ORDERS);
+        let shown = Arc::new(Mutex::new(Status::of(&State::default())));
+        let mirror = Arc::clone(&shown);
+        let events = inbox.clone();
+        let spawned = std::thread::Builder::new().name("player-control".into()).spawn(move || {
+            let report = move |event| {
+                // The control thread has stopped: nobody wants to know any more.
+                let _ = events.send(Message::Event(event));
+            };
+            let decode =
+                std::thread::Builder::new().name("player-decode".into()).spawn(move || fill::run(&orders_out, &report));
+            // Made here, because a device's stream may not move between threads.
+            let mut control = Control {
+                state: State::default(),
+                output,
+                stream: None,
+                rate_hz: 0,
+                orders,
+                link: Arc::new(Link::new()),
+                source: None,
+                on_status,
+                base: Counters::default(),
+                revision: 0,
+                reported: Instant::now(),
+                shown: mirror,
+            };
+            control.run(&messages);
+            drop(messages);
+            drop(control);
+            if let Ok(decode) = decode {
+                // It ends when its orders do.
+                let _ = decode.join();
+            }
+        });
+        let thread = spawned.map_err(|error| tracing::error!(kind = ?error.kind(), "no thread for the player")).ok();
+        Self { inbox: thread.is_some().then_some(inbox), thread, shown }
+    }
+
+    /// Takes a new recording and stands at `start_ms`, or plays from there. What was heard before stops at once.
+    pub fn load(&self, source: Box<dyn Source>, start_ms: i64, play: bool) -> Status {
+        self.load_window(source, start_ms, None, play)
+    }
+
+    /// As [`Player::load`], and ends at `end_ms`.
+    pub fn load_window(&self, source: Box<dyn Source>, start_ms: i64, end_ms: Option<i64>, play: bool) -> Status {
+        let load = Command::Load { from_us: as_us(start_ms), until_us: end_ms.map(as_us), play };
+        self.send(load, Some(source))
+    }
+
+    /// Sound. From the beginning, where it stood at the end. Tries again after a failure for want of a device.
+    pub fn play(&self) -> Status {
+        self.send(Command::Play, None)
+    }
+
+    /// No sound. The position stays.
+    pub fn pause(&self) -> Status {
+        self.send(Command::Pause, None)
+    }
+
+    /// Goes to a position, exactly, and goes on playing or standing there.
+    pub fn seek(&self, position_ms: i64) -> Status {
+        self.send(Command::Seek { to_us: as_us(position_ms) }, None)
+    }
+
+    /// 0.5 to 3; what lies outside is brought inside.
+    pub fn set_speed(&self, speed: f64) -> Status {
+        self.send(Command::SetSpeed(speed), None)
+    }
+
+    /// Linear gain, 0 to 1.
+    pub fn set_volume(&self, volume: f32) -> Status {
+        self.send(Command::SetVolume(volume), None)
+    }
+
+    /// Lets go of recording and device.
+    pub fn unload(&self) -> Status {
+        self.send(Command::Unload, None)
+    }
+
+    /// What it is doing now.
+    pub fn status(&self) -> Status {
+        self.ask(|reply| Message::Look { reply })
+    }
+
+    /// Stops both threads and waits for them. Dropping the player does the same.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    fn send(&self, command: Command, source: Option<Box<dyn Source>>) -> Status {
+        self.ask(|reply| Message::Command { command, source, reply })
+    }
+
+    fn ask(&self, message: impl FnOnce(SyncSender<Status>) -> Message) -> Status {
+        let (reply, answer) = sync_channel(1);
+        let sent = self.inbox.as_ref().is_some_and(|inbox| inbox.send(message(reply)).is_ok());
+        let status = if sent { answer.recv().ok() } else { None };
+        status.unwrap_or_else(|| {
+            // The control thread is gone, which is a fault of ours.
+            let mut status = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            status.phase = Phase::Failed(PlayerError::DecoderStopped);
+            status
+        })
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        if let Some(inbox) = self.inbox.take() {
+            // Where it cannot be sent, the thread has ended.
+            let _ = inbox.send(Message::Close);
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the callback had counted when the recording was loaded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counters {
+    frames: u64,
+    underruns: u64,
+    /// Sound that went out on devices that have been closed since the load.
+    closed_ms: i64,
+}
+
+struct Control {
+    state: State,
+    output: OutputChoice,
+    stream: Option<Box<dyn Stream>>,
+    rate_hz: u32,
+    orders: SyncSender<Order>,
+    link: Arc<Link>,
+    source: Option<Box<dyn Source>>,
+    on_status: Box<dyn Fn(Status) + Send>,
+    base: Counters,
+    revision: u64,
+    reported: Instant,
+    shown: Arc<Mutex<Status>>,
+}
+
+impl Control {
+    fn run(&mut self, messages: &Receiver<Message>) {
+        loop {
+            let message = if self.stream.is_some() {
+                messages.recv_timeout(TICK)
+            } else {
+                messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            let before = self.state.clone();
+            self.look();
+            match message {
+                Ok(Message::Command { command, source, reply }) => {
+                    if let Command::Load { .. } = command {
+                        self.source = source;
+                        self.base =
+                            Counters { frames: self.link.frames(), underruns: self.link.underruns(), closed_ms: 0 };
+                    }
+                    self.take(Input::Command(command));
+                    self.report(&before);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.status());
+                    continue;
+                }
+                Ok(Message::Look { reply }) => {
+                    let _ = reply.send(self.status());
+                }
+                Ok(Message::Event(event)) => self.take(Input::Event(event)),
+                Ok(Message::Close) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.report(&before);
+        }
+    }
+
+    /// Takes in what the callback left behind.
+    fn look(&mut self) {
+        let heard = self.link.heard();
+        self.take(Input::Event(Event::Heard { epoch: heard.epoch, position_us: heard.position_us }));
+        if self.link.ended_epoch() == self.state.epoch() {
+            self.take(Input::Event(Event::Drained { epoch: self.state.epoch() }));
+        }
+        if self.stream.as_ref().is_some_and(|stream| stream.is_lost()) {
+            tracing::warn!("the audio output is gone");
+            self.take(Input::Event(Event::DeviceLost));
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            let (state, effects) = std::mem::take(&mut self.state).step(input);
+            self.state = state;
+            for effect in effects {
+                inputs.extend(self.carry_out(effect).map(Input::Event));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::OpenSource { ticket } => {
+                let source = self.source.take()?;
+                self.order(Order::Open { ticket, source });
+            }
+            Effect::CloseSource => self.order(Order::Close),
+            Effect::OpenDevice => return Some(self.open_device()),
+            Effect::CloseDevice => {
+                self.close_device();
+                self.order(Order::Detach);
+            }
+            Effect::Hush { epoch } => {
+                self.link.set_epoch(epoch);
+                self.order(Order::Stop);
+            }
+            Effect::Start { epoch, from_us, until_us, speed } => {
+                self.link.set_epoch(epoch);
+                self.order(Order::Start { epoch, from_us, until_us, speed });
+            }
+            Effect::Run(running) => self.link.set_running(running),
+            Effect::Volume(volume) => self.link.set_volume(volume),
+        }
+        None
+    }
+
+    fn order(&mut self, order: Order) {
+        // It fails only when the decode thread is gone, which nothing but a panic outside its guard could do.
+        if self.orders.send(order).is_err() {
+            tracing::error!("the decode thread is gone");
+        }
+    }
+
+    fn open_device(&mut self) -> Event {
+        let (orders, link) = (self.orders.clone(), Arc::clone(&self.link));
+        let mut rate_hz = 0;
+        let opened = output::open(&self.output, &mut |rate| {
+            rate_hz = rate;
+            let (producer, consumer) = ring(rate);
+            // Fails only with the decode thread gone, and then there is silence.
+            let _ = orders.send(Order::Attach { ring: producer, rate_hz: rate });
+            Render::new(consumer, Arc::clone(&link), rate)
+        });
+        match opened {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.rate_hz = rate_hz;
+                self.base.frames = self.link.frames();
+                Event::DeviceOpened
+            }
+            Err(_) => Event::DeviceMissing,
+        }
+    }
+
+    fn close_device(&mut self) {
+        self.base.closed_ms = self.output_ms();
+        self.stream = None;
+        self.base.frames = self.link.frames();
+    }
+
+    fn output_ms(&self) -> i64 {
+        let frames = self.link.frames() - self.base.frames;
+        let ms = (frames * 1000).checked_div(u64::from(self.rate_hz)).unwrap_or(0);
+        self.base.closed_ms + i64::try_from(ms).unwrap_or(i64::MAX)
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            output_ms: self.output_ms(),
+            underruns: self.link.underruns() - self.base.underruns,
+            revision: self.revision,
+            ..Status::of(&self.state)
+        }
+    }
+
+    /// Tells when something changed, or when the position has moved for a while.
+    fn report(&mut self, before: &State) {
+        let quiet =
+            |state: &State| (state.phase().clone(), state.duration_us(), state.speed(), state.volume(), state.epoch());
+        let moved = before.position_us() != self.state.position_us();
+        if quiet(before) == quiet(&self.state) && !(moved && self.reported.elapsed() >= REPORT_EVERY) {
+            return;
+        }
+        self.reported = Instant::now();
+        self.revision += 1;
+        let status = self.status();
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&status);
+        (self.on_status)(status);
+    }
+}
+
+impl Status {
+    fn of(state: &State) -> Self {
+        Self {
+            phase: state.phase().clone(),
+            position_ms: as_ms(state.position_us()),
+            duration_ms: as_ms(state.duration_us()),
+            speed: state.speed(),
+            volume: state.volume(),
+            output_ms: 0,
+            underruns: 0,
+            revision: 0,
+        }
+    }
+}
+
+fn as_us(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0).saturating_mul(1000)
+}
+
+fn as_ms(us: u64) -> i64 {
+    i64::try_from((us + 500) / 1000).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,96 @@
+//! The system's default output device. The only file that names cpal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
+
+use super::Stream;
+use crate::error::PlayerError;
+use crate::render::Render;
+
+/// Wished length of a device period: short enough for a seek to be heard at once, long enough for a busy laptop.
+const PERIOD_MS: u32 = 20;
+/// Without an event for this long the backend looks whether the device is still there.
+const POLL: Duration = Duration::from_millis(500);
+/// Samples that are converted at a time for a device that does not take floats.
+const CONVERT_SAMPLES: usize = 4096;
+
+struct DeviceStream {
+    lost: Arc<AtomicBool>,
+    _stream: cpal::Stream,
+}
+
+impl Stream for DeviceStream {
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+}
+
+/// Opens the default device and lets it run.
+pub(super) fn open(connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Stream>, PlayerError> {
+    let device = cpal::default_host().default_output_device().ok_or(PlayerError::NoOutputDevice)?;
+    // On ALSA there is always a default device, and only asking for its configuration tells that it is none.
+    let supported = device.default_output_config().map_err(|error| no_device(&error))?;
+    let mut config = supported.config();
+    let period_frames = config.sample_rate * PERIOD_MS / 1000;
+    config.buffer_size = match supported.buffer_size() {
+        SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&period_frames) => {
+            BufferSize::Fixed(period_frames)
+        }
+        SupportedBufferSize::Range { .. } | SupportedBufferSize::Unknown => BufferSize::Default,
+    };
+    let render = connect(config.sample_rate);
+    let lost = Arc::new(AtomicBool::new(false));
+    let stream = match supported.sample_format() {
+        SampleFormat::F32 => build::<f32>(&device, config, render, &lost),
+        SampleFormat::F64 => build::<f64>(&device, config, render, &lost),
+        SampleFormat::I8 => build::<i8>(&device, config, render, &lost),
+        SampleFormat::I16 => build::<i16>(&device, config, render, &lost),
+        SampleFormat::I32 => build::<i32>(&device, config, render, &lost),
+        SampleFormat::U8 => build::<u8>(&device, config, render, &lost),
+        SampleFormat::U16 => build::<u16>(&device, config, render, &lost),
+        SampleFormat::U32 => build::<u32>(&device, config, render, &lost),
+        _ => return Err(PlayerError::NoOutputDevice),
+    }
+    .map_err(|error| no_device(&error))?;
+    stream.play().map_err(|error| no_device(&error))?;
+    Ok(Box::new(DeviceStream { lost, _stream: stream }))
+}
+
+fn build<T: SizedSample + FromSample<f32>>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut render: Render,
+    lost: &Arc<AtomicBool>,
+) -> Result<cpal::Stream, cpal::Error> {
+    let channels = usize::from(config.channels.max(1));
+    let lost = Arc::clone(lost);
+    let mut floats = vec![0.0_f32; (CONVERT_SAMPLES / channels).max(1) * channels];
+    device.build_output_stream(
+        config,
+        move |out: &mut [T], _| {
+            for part in out.chunks_mut(floats.len()) {
+                let floats = &mut floats[..part.len()];
+                render.fill(floats, channels);
+                for (sample, float) in part.iter_mut().zip(floats.iter()) {
+                    *sample = T::from_sample(float.clamp(-1.0, 1.0));
+                }
+            }
+        },
+        move |error: cpal::Error| match error.kind() {
+            // The stream goes on by itself.
+            ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceBusy => {}
+            // It goes on as well, but on another device: who listened with headphones must be asked first.
+            _ => lost.store(true, Ordering::Release),
+        },
+        Some(POLL),
+    )
+}
+
+fn no_device(error: &cpal::Error) -> PlayerError {
+    tracing::warn!(kind = ?error.kind(), "no audio output");
+    PlayerError::NoOutputDevice
+}

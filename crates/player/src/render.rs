@@ -1,0 +1,290 @@
+//! The body of the audio callback. It knows no device, so that a test steps through it sample by sample.
+//!
+//! It runs on a thread that must never be late: it takes no lock, allocates nothing, frees nothing and logs nothing.
+//! It only copies, ramps the gain and drops blocks of an epoch that is over.
+
+use std::sync::Arc;
+
+use rtrb::Consumer;
+
+use crate::ring::{Block, LANES, Link};
+
+/// How long the gain takes from silence to full: long enough not to click, short enough to feel immediate.
+const RAMP_MS: f32 = 5.0;
+
+/// Gives the device its samples.
+pub struct Render {
+    ring: Consumer<Block>,
+    link: Arc<Link>,
+    block: Block,
+    /// The next frame of `block` to be heard.
+    at: usize,
+    gain: f32,
+    gain_step: f32,
+    /// The epoch of which something has been heard, so that the wait for its first block is no underrun.
+    begun_epoch: u64,
+}
+
+/// The wishes of the control thread, read once per callback.
+struct Wish {
+    epoch: u64,
+    running: bool,
+    volume: f32,
+}
+
+impl Render {
+    /// Renders what comes through `ring` at `rate_hz`.
+    pub fn new(ring: Consumer<Block>, link: Arc<Link>, rate_hz: u32) -> Self {
+        let gain_step = 1000.0 / (RAMP_MS * rate_hz as f32);
+        Self { ring, link, block: Block::EMPTY, at: 0, gain: 0.0, gain_step, begun_epoch: 0 }
+    }
+
+    /// Fills a buffer of interleaved frames with `channels` samples each. A device with one channel gets the mean of
+    /// both sides; the third and further channels of a surround device stay silent.
+    pub fn fill(&mut self, out: &mut [f32], channels: usize) {
+        let wish = Wish { epoch: self.link.epoch(), running: self.link.running(), volume: self.link.volume() };
+        let mut heard = 0;
+        let mut short = false;
+        for frame in out.chunks_mut(channels.max(1)) {
+            let [left, right] = match self.next(&wish) {
+                Next::Sound(sides) => {
+                    heard += 1;
+                    sides
+                }
+                Next::Held => [0.0; LANES],
+                Next::Dry => {
+                    short |= wish.running && self.begun_epoch == wish.epoch && self.link.ended_epoch() != wish.epoch;
+                    [0.0; LANES]
+                }
+            };
+            match frame {
+                [mono] => *mono = 0.5 * (left + right),
+                [first, second, rest @ ..] => {
+                    *first = left;
+                    *second = right;
+                    rest.fill(0.0);
+                }
+                [] => {}
+            }
+        }
+        if short {
+            self.link.count_underrun();
+        }
+        self.link.count_frames(heard);
+        if self.begun_epoch == wish.epoch && self.block.epoch == wish.epoch {
+            let position_us = self.block.media_us + self.at as f64 * self.block.us_per_frame;
+            self.link.publish_heard(wish.epoch, position_us.max(0.0) as u64);
+        }
+    }
+
+    fn next(&mut self, wish: &Wish) -> Next {
+        loop {
+            if self.at >= self.block.frames {
+                let Ok(block) = self.ring.pop() else {
+                    // Whatever comes next begins from silence.
+                    self.gain = 0.0;
+                    return Next::Dry;
+                };
+                if block.epoch != self.block.epoch {
+                    self.gain = 0.0;
+                }
+                self.block = block;
+                self.at = 0;
+                if block.frames == 0 && block.last && block.epoch == wish.epoch {
+                    self.begun_epoch = wish.epoch;
+                    self.link.publish_ended(wish.epoch);
+                }
+                continue;
+            }
+            let current = self.block.epoch == wish.epoch;
+            if self.gain == 0.0 && !current {
+                self.at = self.block.frames;
+                continue;
+            }
+            if self.gain == 0.0 && !wish.running {
+                return Next::Held;
+            }
+            let target = if current && wish.running { wish.volume } else { 0.0 };
+            self.gain += (target - self.gain).clamp(-self.gain_step, self.gain_step);
+            let sample = self.at * LANES;
+            let sides = [self.block.samples[sample] * self.gain, self.block.samples[sample + 1] * self.gain];
+            self.at += 1;
+            if current {
+                self.begun_epoch = wish.epoch;
+                if self.at == self.block.frames && self.block.last {
+                    self.link.publish_ended(wish.epoch);
+                }
+            }
+            return Next::Sound(sides);
+        }
+    }
+
+    /// Whether the control thread wants sound.
+    pub(crate) fn wants_sound(&self) -> bool {
+        self.link.running()
+    }
+
+    /// Drops blocks of past epochs from the head of the ring, as the next callback would, and says how many frames of
+    /// the current one are ready and whether its end is among them. For outputs that are stepped by hand.
+    pub(crate) fn settle(&mut self) -> (usize, bool) {
+        let epoch = self.link.epoch();
+        while self.ring.peek().is_ok_and(|block| block.epoch != epoch) {
+            if self.ring.pop().is_err() {
+                break;
+            }
+        }
+        let mut ready = 0;
+        let mut last = self.link.ended_epoch() == epoch;
+        if self.block.epoch == epoch {
+            ready += self.block.frames - self.at;
+            last |= self.block.last;
+        }
+        let slots = self.ring.slots();
+        if let Ok(chunk) = self.ring.read_chunk(slots) {
+            let (first, second) = chunk.as_slices();
+            for block in first.iter().chain(second).filter(|block| block.epoch == epoch) {
+                ready += block.frames;
+                last |= block.last;
+            }
+        }
+        (ready, last)
+    }
+}
+
+/// One frame's worth of decision.
+enum Next {
+    /// A frame of sound, left and right.
+    Sound([f32; LANES]),
+    /// Paused: silence, and nothing is used up.
+    Held,
+    /// There is nothing to play.
+    Dry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{BLOCK_FRAMES, ring};
+    use rtrb::Producer;
+
+    const RATE_HZ: u32 = 48_000;
+
+    fn block(epoch: u64, value: f32, media_us: f64, last: bool) -> Block {
+        Block {
+            epoch,
+            media_us,
+            us_per_frame: 1e6 / f64::from(RATE_HZ),
+            frames: BLOCK_FRAMES,
+            last,
+            samples: [value; BLOCK_FRAMES * LANES],
+        }
+    }
+
+    fn rig() -> (Producer<Block>, Render, Arc<Link>) {
+        let (producer, consumer) = ring(RATE_HZ);
+        let link = Arc::new(Link::new());
+        link.set_epoch(1);
+        let render = Render::new(consumer, Arc::clone(&link), RATE_HZ);
+        (producer, render, link)
+    }
+
+    fn frames(render: &mut Render, count: usize) -> Vec<f32> {
+        let mut out = vec![9.0; count * 2];
+        render.fill(&mut out, 2);
+        out
+    }
+
+    #[test]
+    fn nothing_is_used_up_before_sound_is_wanted() {
+        let (mut producer, mut render, link) = rig();
+        producer.push(block(1, 0.5, 0.0, false)).expect("room");
+        assert!(frames(&mut render, 64).iter().all(|s| *s == 0.0));
+        link.set_running(true);
+        let out = frames(&mut render, BLOCK_FRAMES);
+        assert!(out[0] > 0.0 && out[0] < 0.01, "begins from silence: {}", out[0]);
+        assert_eq!(out[out.len() - 1], 0.5);
+        assert_eq!(link.underruns(), 0);
+    }
+
+    #[test]
+    fn the_gain_never_jumps() {
+        let (mut producer, mut render, link) = rig();
+        for n in 0..8 {
+            producer.push(block(1, 1.0, n as f64 * 5_333.0, false)).expect("room");
+        }
+        link.set_running(true);
+        let mut out = frames(&mut render, 400);
+        link.set_volume(0.25);
+        out.extend(frames(&mut render, 400));
+        link.set_running(false);
+        out.extend(frames(&mut render, 400));
+        let step = out.iter().step_by(2).zip(out.iter().step_by(2).skip(1)).map(|(a, b)| (b - a).abs());
+        assert!(step.fold(0.0_f32, f32::max) <= 1000.0 / (RAMP_MS * RATE_HZ as f32) + 1e-6);
+        assert_eq!(out[2 * 799], 0.25);
+        assert_eq!(out[2 * 1199], 0.0);
+    }
+
+    #[test]
+    fn a_raised_epoch_is_heard_at_once_whatever_is_buffered() {
+        let (mut producer, mut render, link) = rig();
+        for _ in 0..20 {
+            producer.push(block(1, 0.5, 0.0, false)).expect("room");
+        }
+        link.set_running(true);
+        frames(&mut render, 300);
+        link.set_epoch(2);
+        producer.push(block(2, -0.5, 7_000_000.0, false)).expect("room");
+        let ramp_frames = (RATE_HZ as f32 * RAMP_MS / 1000.0) as usize;
+        let out = frames(&mut render, 2 * ramp_frames + 4);
+        assert!(out[0] > 0.4, "the old sound fades instead of breaking off");
+        assert!(out[2 * (2 * ramp_frames + 2)] < -0.4, "the new sound is there after one fade");
+        let heard = link.heard();
+        assert_eq!(heard.epoch, 2);
+        assert!((7_000_000..7_006_000).contains(&heard.position_us), "{heard:?}");
+    }
+
+    #[test]
+    fn the_position_is_the_media_time_of_what_was_given_out() {
+        let (mut producer, mut render, link) = rig();
+        let mut at_2x = block(1, 0.1, 1_000_000.0, false);
+        at_2x.us_per_frame *= 2.0;
+        producer.push(at_2x).expect("room");
+        link.set_running(true);
+        frames(&mut render, 48);
+        assert_eq!(link.heard().position_us, 1_002_000);
+    }
+
+    #[test]
+    fn running_dry_is_counted_but_waiting_for_the_first_block_and_the_end_are_not() {
+        let (mut producer, mut render, link) = rig();
+        link.set_running(true);
+        frames(&mut render, 64);
+        assert_eq!(link.underruns(), 0, "the first block has not come yet");
+        producer.push(block(1, 0.5, 0.0, false)).expect("room");
+        frames(&mut render, BLOCK_FRAMES + 10);
+        assert_eq!(link.underruns(), 1);
+        producer.push(block(1, 0.5, 0.0, true)).expect("room");
+        frames(&mut render, BLOCK_FRAMES + 10);
+        assert_eq!(link.underruns(), 1, "the end is no underrun");
+        assert_eq!(link.ended_epoch(), 1);
+    }
+
+    #[test]
+    fn one_channel_gets_both_sides_and_six_get_two() {
+        let (mut producer, mut render, link) = rig();
+        let mut sides = block(1, 0.0, 0.0, false);
+        for frame in sides.samples.chunks_mut(2) {
+            frame[0] = 0.8;
+            frame[1] = 0.4;
+        }
+        producer.push(sides).expect("room");
+        producer.push(sides).expect("room");
+        link.set_running(true);
+        let mut mono = vec![0.0; BLOCK_FRAMES];
+        render.fill(&mut mono, 1);
+        assert!((mono[BLOCK_FRAMES - 1] - 0.6).abs() < 1e-6);
+        let mut six = vec![1.0; 6];
+        render.fill(&mut six, 6);
+        assert_eq!(six, [0.8, 0.4, 0.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -1,0 +1,172 @@
+import { createContext } from 'svelte';
+import type { BootState, CallsFilter, Language, Settings, SyncState, Theme } from './bindings/contract';
+import { Changes } from './data/changes';
+import { CallsModel, LeadsModel } from './data/lists.svelte';
+import { Peaks } from './data/peaks.svelte';
+import { HostError, type Host } from './host';
+import { Keys } from './keys/keys';
+import { Player } from './player/player.svelte';
+import { Format } from './text/format';
+import { say, type MessageArgs } from './text/message';
+import type { Word } from './text/en';
+
+export type Screen =
+  | { readonly at: 'calls' }
+  | { readonly at: 'leads' }
+  | { readonly at: 'lead'; readonly id: string; readonly from: 'calls' | 'leads' };
+
+/** Where the next and the previous call are looked for: the list from which this one was started. */
+export type Listening =
+  | { readonly in: 'calls'; readonly filter: CallsFilter; readonly ordinal: number }
+  | { readonly in: 'lead'; readonly id: string };
+
+const DEFAULTS: Settings = { language: 'he', theme: 'system', time_zone: 'Asia/Jerusalem' };
+const NOT_SYNCED: SyncState = {
+  phase: 'never',
+  last_success_at_ms: null,
+  next_try_at_ms: null,
+  calls_seen: 0,
+  calls_total: 0,
+  rejected: 0,
+};
+
+/** What every screen shares. Made once and handed down; a test can make ten. */
+export class App {
+  readonly host: Host;
+  readonly changes = new Changes();
+  readonly keys = new Keys();
+  readonly player: Player;
+  readonly peaks: Peaks;
+  readonly calls: CallsModel;
+  readonly leads: LeadsModel;
+
+  boot = $state.raw<BootState>();
+  bootError = $state.raw<HostError>();
+  settings = $state.raw<Settings>(DEFAULTS);
+  sync = $state.raw<SyncState>(NOT_SYNCED);
+  screen = $state.raw<Screen>({ at: 'calls' });
+  listening = $state.raw<Listening>();
+  /** The sign-in form stands over the library, because the session ended. */
+  signingIn = $state(false);
+  /** Wall clock in milliseconds, every second; `minuteMs` moves once a minute, for lists. */
+  nowMs = $state(Date.now());
+  minuteMs = $state(Date.now());
+  /** Read out by the screen reader when it changes. */
+  said = $state('');
+
+  readonly format = $derived(new Format(this.settings.language, this.settings.time_zone));
+
+  constructor(host: Host) {
+    this.host = host;
+    this.player = new Player(host, this.changes);
+    this.peaks = new Peaks(host);
+    this.calls = new CallsModel(host, this.changes);
+    this.leads = new LeadsModel(host, this.changes);
+    this.changes.onSync((state) => {
+      this.sync = state;
+    });
+  }
+
+  get language(): Language {
+    return this.settings.language;
+  }
+
+  /** The words of a key in the language of the moment; where it is shown, it follows a change of language. */
+  readonly say = (word: Word, args?: MessageArgs): string => say(this.settings.language, word, args);
+
+  async start(): Promise<void> {
+    try {
+      await this.changes.listen(this.host);
+      this.#booted(await this.host.call('boot_state', {}));
+    } catch (thrown) {
+      this.bootError = HostError.from(thrown);
+    }
+  }
+
+  #booted(boot: BootState): void {
+    this.boot = boot;
+    this.settings = boot.settings;
+    if (boot.phase === 'ready') void this.#openLibrary();
+  }
+
+  async #openLibrary(): Promise<void> {
+    this.calls.open();
+    this.leads.open();
+    const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
+    if (sync.status === 'fulfilled') this.sync = sync.value;
+  }
+
+  /** Rejects with the reason; the form shows it. */
+  async signIn(url: string, email: string, password: string, staySignedIn: boolean): Promise<void> {
+    await this.host.call('session_sign_in', { url, email, password, stay_signed_in: staySignedIn });
+    const again = this.boot?.phase === 'ready';
+    const boot = await this.host.call('boot_state', {});
+    this.signingIn = false;
+    if (again) this.boot = boot;
+    else this.#booted(boot);
+  }
+
+  async syncNow(): Promise<void> {
+    if (this.sync.phase === 'sign_in_again') {
+      this.signingIn = true;
+      return;
+    }
+    try {
+      await this.host.call('sync_now', {});
+    } catch (thrown) {
+      if (HostError.from(thrown).code === 'login_expired') this.signingIn = true;
+    }
+  }
+
+  setLanguage(language: Language): void {
+    void this.#keepSettings({ ...this.settings, language });
+  }
+
+  setTheme(theme: Theme): void {
+    void this.#keepSettings({ ...this.settings, theme });
+  }
+
+  async #keepSettings(settings: Settings): Promise<void> {
+    // Shown at once. Before the library is open the app may be unable to keep them: then they last for this window.
+    this.settings = settings;
+    try {
+      await this.host.call('settings_write', settings);
+    } catch {
+      return;
+    }
+  }
+
+  async want(recordingId: string): Promise<void> {
+    await this.#quietly(this.host.call('recording_want', { id: recordingId }));
+  }
+
+  async stopWanting(recordingId: string): Promise<void> {
+    await this.#quietly(this.host.call('recording_cancel', { id: recordingId }));
+  }
+
+  /** The recording's own state says what came of it; only a refusal has to be said here. */
+  async #quietly(asked: Promise<unknown>): Promise<void> {
+    try {
+      await asked;
+    } catch (thrown) {
+      const { code } = HostError.from(thrown);
+      if (code === 'login_expired') this.signingIn = true;
+      else this.announce(this.say(`error_${code}`));
+    }
+  }
+
+  go(screen: Screen): void {
+    this.screen = screen;
+  }
+
+  announce(text: string): void {
+    this.said = text;
+  }
+
+  async copy(text: string): Promise<void> {
+    await navigator.clipboard.writeText(text);
+    this.announce(this.say('copied'));
+  }
+}
+
+export const [useApp, provideApp] = createContext<App>();

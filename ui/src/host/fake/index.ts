@@ -1,0 +1,333 @@
+import type {
+  AppEvent,
+  BootState,
+  CallRow,
+  CallsAsk,
+  Code,
+  Commands,
+  LeadPage,
+  PlayerState,
+  RecordingView,
+  Settings,
+  SyncPhase,
+  SyncState,
+} from '../../bindings/contract';
+import { HostError, type Args, type Command, type Host, type Reply } from '../port';
+import { appointmentsOf, callOf, leadOf } from './people';
+import { inventedPeaks } from './sound';
+
+type Handlers = { [C in Command]: (args: Args<C>) => Commands[C]['reply'] | Promise<Commands[C]['reply']> };
+
+const CAP = 10_000;
+const DAY_MS = 86_400_000;
+
+function fail(code: Code): never {
+  throw new HostError({ code, retry_after_ms: null, ref: 'f-01' });
+}
+
+/**
+ * A host with invented people, for `npm run dev` and for tests: every state of a recording, a server that prepares,
+ * a player that moves. The address bar sets the scene: `?boot=sign_in|store_damaged…&lang=en&theme=dark&sync=offline
+ * &calls=1000000&key_file=1&error=calls&wait=2000&player=…`.
+ */
+export function fakeHost(scene: URLSearchParams): Host {
+  const nowMs = () => Date.now();
+  const startedAt = nowMs();
+  const total = Number(scene.get('calls') ?? 412);
+  const leads = 240;
+  let emit: (event: AppEvent) => void = () => {};
+  let settings: Settings = {
+    language: scene.get('lang') === 'en' ? 'en' : 'he',
+    theme: scene.get('theme') === 'dark' ? 'dark' : scene.get('theme') === 'light' ? 'light' : 'system',
+    time_zone: scene.get('zone') ?? 'Asia/Jerusalem',
+  };
+  let signedIn = scene.get('boot') !== 'sign_in';
+  const changed = new Map<string, Partial<CallRow>>();
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+
+  const sync: SyncState = {
+    phase: (scene.get('sync') as SyncPhase | null) ?? 'fresh',
+    last_success_at_ms: scene.get('sync') === 'first_sync' ? null : startedAt - 120_000,
+    next_try_at_ms: ['server_unavailable', 'rate_limited'].includes(scene.get('sync') ?? '')
+      ? startedAt + 400_000
+      : null,
+    calls_seen: scene.get('sync') === 'first_sync' ? 1_250 : 0,
+    calls_total: scene.get('sync') === 'first_sync' ? 4_120 : 0,
+    rejected: 0,
+  };
+
+  let player: PlayerState = {
+    phase: 'empty',
+    call: null,
+    position_ms: 0,
+    duration_ms: 0,
+    speed: 1,
+    volume: 0.7,
+    error: null,
+    revision: 1,
+  };
+  let playedAt = 0;
+  let wishes: string | undefined;
+
+  const ordinalOf = (sid: string) => Number(sid.replace(/^(crm:)?CA/, ''));
+  const call = (ordinal: number): CallRow => {
+    const row = callOf(ordinal, startedAt);
+    return { ...row, ...changed.get(row.sid) };
+  };
+
+  function setRecording(ordinal: number, part: Partial<RecordingView>): RecordingView {
+    const row = call(ordinal);
+    const recording = { ...row.recording, ...part };
+    changed.set(row.sid, { ...changed.get(row.sid), recording });
+    emit({ kind: 'changed', tags: ['recordings'] });
+    return recording;
+  }
+
+  function later(id: string, ms: number, run: () => void) {
+    clearTimeout(timers.get(id));
+    timers.set(id, setTimeout(run, ms));
+  }
+
+  /** The server's ladder: prepared a few times, then it comes in pieces. */
+  function want(id: string): RecordingView {
+    const ordinal = ordinalOf(id);
+    if (ordinal === 14) return setRecording(ordinal, {});
+    const bytes = call(ordinal).duration_s ?? 60;
+    const download = (here: number) => {
+      if (here >= 100) {
+        setRecording(ordinal, {
+          state: 'on_device',
+          duration_ms: bytes * 1000,
+          channels: 2,
+          codec: 'mp3',
+          next_try_at_ms: null,
+        });
+        if (wishes === id) void start(id, true);
+        return;
+      }
+      setRecording(ordinal, {
+        state: 'downloading',
+        bytes_here: here * bytes * 20,
+        bytes_total: bytes * 2000,
+        next_try_at_ms: null,
+      });
+      later(id, 150, () => download(here + 5));
+    };
+    const poll = (n: number) => {
+      if (n > 2) return download(0);
+      const wait = n === 1 ? 3000 : 5000;
+      setRecording(ordinal, { state: 'preparing', polls: n, reason: null, next_try_at_ms: nowMs() + wait });
+      later(id, wait, () => poll(n + 1));
+    };
+    later(id, 400, () => poll(1));
+    return setRecording(ordinal, { state: 'queued', place: 1, reason: null, next_try_at_ms: null });
+  }
+
+  function say(part: Partial<PlayerState>): PlayerState {
+    player = { ...player, ...part, revision: player.revision + 1 };
+    emit({ kind: 'player', state: player });
+    return player;
+  }
+
+  function position(): number {
+    const moved = player.phase === 'playing' ? (nowMs() - playedAt) * player.speed : 0;
+    return Math.min(player.duration_ms, player.position_ms + moved);
+  }
+
+  setInterval(() => {
+    if (player.phase !== 'playing') return;
+    const at = Math.round(position());
+    playedAt = nowMs();
+    say(at >= player.duration_ms ? { phase: 'ended', position_ms: player.duration_ms } : { position_ms: at });
+  }, 500);
+
+  function start(id: string, play: boolean): PlayerState {
+    const row = call(ordinalOf(id));
+    const { recording } = row;
+    const base = { call: row, position_ms: 0, error: null };
+    wishes = undefined;
+    if (recording.state === 'on_device' || recording.state === 'pinned') {
+      playedAt = nowMs();
+      const duration_ms = recording.duration_ms ?? 0;
+      if (scene.get('device') === 'none')
+        return say({ ...base, phase: 'failed', duration_ms, error: 'no_output_device' });
+      return say({
+        ...base,
+        phase: play ? 'playing' : 'paused',
+        duration_ms,
+        position_ms: Number(scene.get('at') ?? 0),
+      });
+    }
+    wishes = id;
+    if (scene.get('still') === null && ['ready_online', 'evicted'].includes(recording.state)) want(id);
+    return say({ ...base, call: call(ordinalOf(id)), phase: 'waiting', duration_ms: 0 });
+  }
+
+  function matches(row: CallRow, { filter }: CallsAsk): boolean {
+    const text = filter.search.trim().toLowerCase();
+    if (filter.direction !== null && row.direction !== filter.direction) return false;
+    if (filter.view === 'missed' && row.outcome !== 'missed') return false;
+    if (filter.view === 'unheard' && (row.heard || row.recording.state === 'none_expected')) return false;
+    if (filter.view === 'recorded' && row.recording.state === 'none_expected') return false;
+    return text === '' || `${row.lead_name} ${row.number} ${row.summary}`.toLowerCase().includes(text);
+  }
+
+  function leadPage(id: string): LeadPage {
+    const index = Number(id) - 1;
+    if (!(index >= 0 && index < leads)) fail('not_found');
+    const appointments = appointmentsOf(index, startedAt);
+    const at = [index, index + 15, index + 30, 12 + index, 19, 45 + index, 60 + index];
+    const calls = [...new Set(at)].map((ordinal) => ({
+      ...call(ordinal),
+      lead_id: id,
+      lead_name: leadOf(index, startedAt).name,
+    }));
+    return {
+      lead: leadOf(index, startedAt),
+      summary: 'מתלבטת בין שתי הצעות. לוח זמנים ברור חשוב לה יותר מהמחיר.',
+      notes: index % 2 === 0 ? 'לשלוח לה דוגמה של לוח זמנים מהתקנה קודמת.\nPrefers e-mail.' : null,
+      created_at_ms: startedAt - 20 * DAY_MS,
+      calls: calls.sort((a, b) => (b.started_at_ms ?? 0) - (a.started_at_ms ?? 0)),
+      calls_in_all: calls.length,
+      heard: calls.filter((row) => row.heard).length,
+      talk_s: calls.reduce((sum, row) => sum + (row.duration_s ?? 0), 0),
+      appointments,
+      next_appointment: appointments.find((row) => row.starts_at_ms > startedAt) ?? null,
+    };
+  }
+
+  const boot = (): BootState => {
+    const refused = scene.get('boot');
+    const account = {
+      email: 'dana@example.com',
+      name: 'דנה לוי',
+      role: 'owner',
+      business: 'שמש הצפון',
+      url: 'https://crm.example.com',
+    };
+    const state = { settings, key_in_file: scene.get('key_file') === '1', version: '0.1.0', error: null };
+    if (refused !== null && refused !== 'sign_in') {
+      return {
+        ...state,
+        phase: 'refused',
+        account: null,
+        error: { code: refused as Code, retry_after_ms: null, ref: 'b-7f21' },
+      };
+    }
+    return signedIn ? { ...state, phase: 'ready', account } : { ...state, phase: 'sign_in', account: null };
+  };
+
+  const handlers: Handlers = {
+    boot_state: boot,
+    session_sign_in: ({ url, password }) => {
+      if (!/^https:\/\/|^http:\/\/(127\.0\.0\.1|localhost)/.test(url)) fail('invalid_input');
+      if (url.includes('offline')) fail('offline');
+      if (password === 'wrong') fail('wrong_password');
+      signedIn = true;
+      sync.phase = 'fresh';
+      emit({ kind: 'sync', state: { ...sync } });
+      const { account } = boot();
+      return account ?? fail('internal');
+    },
+    settings_write: (next) => (settings = next),
+    sync_now: () => {
+      emit({ kind: 'sync', state: { ...sync, phase: 'syncing' } });
+      setTimeout(() => emit({ kind: 'sync', state: { ...sync, phase: 'fresh', last_success_at_ms: nowMs() } }), 900);
+      return {};
+    },
+    sync_state: () => ({ ...sync }),
+    calls_window: (ask) => {
+      if (scene.get('error') === 'calls') fail('internal');
+      const { search, view, direction } = ask.filter;
+      const all = scene.get('calls') === '0' ? 0 : total;
+      const counts = { all, unheard: all === 0 ? 0 : 14, offset: ask.offset };
+      if (search.trim() === '' && view === 'all' && direction === null) {
+        const rows = Array.from({ length: Math.max(0, Math.min(ask.limit, all - ask.offset)) }, (_, i) =>
+          call(ask.offset + i),
+        );
+        return { ...counts, matched: all, matched_capped: false, rows };
+      }
+      const found = Array.from({ length: Math.min(all, CAP) }, (_, i) => call(i)).filter((row) => matches(row, ask));
+      return {
+        ...counts,
+        matched: found.length,
+        matched_capped: false,
+        rows: found.slice(ask.offset, ask.offset + ask.limit),
+      };
+    },
+    call_read: ({ sid }) => call(ordinalOf(sid)),
+    leads_window: ({ search, offset, limit }) => {
+      const found = Array.from({ length: leads }, (_, i) => leadOf(i, startedAt)).filter((row) =>
+        `${row.name} ${row.phone} ${row.email}`.includes(search.trim()),
+      );
+      return {
+        matched: found.length,
+        matched_capped: false,
+        all: leads,
+        offset,
+        rows: found.slice(offset, offset + limit),
+      };
+    },
+    lead_read: ({ id }) => leadPage(id),
+    recording_want: ({ id }) => want(id),
+    recording_cancel: ({ id }) => {
+      clearTimeout(timers.get(id));
+      wishes = undefined;
+      return setRecording(ordinalOf(id), {
+        state: 'ready_online',
+        polls: 0,
+        place: null,
+        next_try_at_ms: null,
+        reason: null,
+      });
+    },
+    recording_peaks: ({ id, buckets }) => {
+      const { recording, duration_s } = call(ordinalOf(id));
+      return inventedPeaks(
+        ordinalOf(id) + 3,
+        recording.duration_ms ?? (duration_s ?? 1) * 1000,
+        recording.channels ?? 2,
+        buckets,
+      );
+    },
+    player_load: ({ id, play }) => start(id, play),
+    player_play: () => {
+      playedAt = nowMs();
+      return say({ phase: 'playing', ...(player.phase === 'ended' && { position_ms: 0 }) });
+    },
+    player_pause: () => say({ position_ms: Math.round(position()), phase: 'paused' }),
+    player_seek: ({ position_ms }) => {
+      playedAt = nowMs();
+      return say({ position_ms, ...(player.phase === 'ended' && { phase: 'paused' as const }) });
+    },
+    player_speed: ({ speed }) => {
+      const position_ms = Math.round(position());
+      playedAt = nowMs();
+      return say({ position_ms, speed });
+    },
+    player_volume: ({ volume }) => {
+      const position_ms = Math.round(position());
+      playedAt = nowMs();
+      return say({ position_ms, volume });
+    },
+    player_state: () => player,
+  };
+
+  const loaded = scene.get('player');
+  if (loaded !== null) setTimeout(() => start(`crm:CA${loaded.padStart(8, '0')}`, scene.get('paused') === null), 50);
+
+  return {
+    async call<C extends Command>(command: C, args: Args<C>): Promise<Reply<C>> {
+      const wait = Number(scene.get('wait') ?? 5);
+      await new Promise((done) => setTimeout(done, command === 'boot_state' ? 0 : wait));
+      try {
+        return await (handlers[command] as (args: Args<C>) => Reply<C> | Promise<Reply<C>>)(args);
+      } catch (thrown) {
+        throw HostError.from(thrown);
+      }
+    },
+    async events(listener) {
+      emit = listener;
+    },
+  };
+}

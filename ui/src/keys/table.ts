@@ -1,0 +1,122 @@
+/** What a key can ask for. A later issue adds a line here and one in the table, nothing else. */
+export type Command =
+  | 'play_pause'
+  | 'back_5'
+  | 'forward_5'
+  | 'back_10'
+  | 'forward_10'
+  | 'back_1'
+  | 'forward_1'
+  | 'slower'
+  | 'faster'
+  | 'cycle_speed'
+  | 'normal_speed'
+  | 'tenth'
+  | 'mute'
+  | 'louder'
+  | 'quieter'
+  | 'next_call'
+  | 'previous_call'
+  | 'find'
+  | 'go_calls'
+  | 'go_leads'
+  | 'sync_now'
+  | 'download'
+  | 'retry'
+  | 'back'
+  | 'next_pane'
+  | 'previous_pane';
+
+export interface Binding {
+  readonly command: Command;
+  /** `event.key` in lower case: how a Latin layout is matched. */
+  readonly key: string;
+  /** `event.code`: how every other layout is matched, and digits always. */
+  readonly code: string;
+  /** Ctrl, on macOS ⌘. */
+  readonly ctrl?: true;
+  readonly shift?: true;
+  /** Works while typing, too. */
+  readonly inText?: true;
+}
+
+const digits: readonly Binding[] = Array.from({ length: 10 }, (_, n) => ({
+  command: 'tenth' as const,
+  key: String(n),
+  code: `Digit${n}`,
+}));
+
+/** The one table of keys. Enter and the arrows up and down belong to the list that has the focus. */
+export const KEYS: readonly Binding[] = [
+  { command: 'play_pause', key: ' ', code: 'Space' },
+  { command: 'play_pause', key: 'k', code: 'KeyK' },
+  { command: 'back_5', key: 'arrowleft', code: 'ArrowLeft' },
+  { command: 'forward_5', key: 'arrowright', code: 'ArrowRight' },
+  { command: 'back_10', key: 'j', code: 'KeyJ' },
+  { command: 'forward_10', key: 'l', code: 'KeyL' },
+  { command: 'back_1', key: 'arrowleft', code: 'ArrowLeft', shift: true },
+  { command: 'forward_1', key: 'arrowright', code: 'ArrowRight', shift: true },
+  { command: 'slower', key: '[', code: 'BracketLeft' },
+  { command: 'faster', key: ']', code: 'BracketRight' },
+  { command: 'cycle_speed', key: 's', code: 'KeyS' },
+  { command: 'normal_speed', key: 'backspace', code: 'Backspace' },
+  ...digits,
+  { command: 'mute', key: 'm', code: 'KeyM' },
+  { command: 'louder', key: 'arrowup', code: 'ArrowUp', ctrl: true, inText: true },
+  { command: 'quieter', key: 'arrowdown', code: 'ArrowDown', ctrl: true, inText: true },
+  { command: 'next_call', key: 'n', code: 'KeyN' },
+  { command: 'previous_call', key: 'p', code: 'KeyP' },
+  { command: 'find', key: 'f', code: 'KeyF', ctrl: true, inText: true },
+  { command: 'go_calls', key: '1', code: 'Digit1', ctrl: true, inText: true },
+  { command: 'go_leads', key: '2', code: 'Digit2', ctrl: true, inText: true },
+  { command: 'sync_now', key: 'r', code: 'KeyR', ctrl: true, inText: true },
+  { command: 'download', key: 'd', code: 'KeyD' },
+  { command: 'retry', key: 'r', code: 'KeyR' },
+  { command: 'back', key: 'escape', code: 'Escape', inText: true },
+  { command: 'next_pane', key: 'f6', code: 'F6', inText: true },
+  { command: 'previous_pane', key: 'f6', code: 'F6', shift: true, inText: true },
+];
+
+/** The parts of a `KeyboardEvent` that decide. */
+export interface Stroke {
+  readonly key: string;
+  readonly code: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly shiftKey: boolean;
+  readonly altKey: boolean;
+  /** AltGr, which arrives as Ctrl+Alt and only makes a character. */
+  readonly altGraph: boolean;
+}
+
+/**
+ * Which layout the person types on, judged by the last letter. Digits, punctuation and what Ctrl turns a key into say
+ * nothing: Ctrl+כ arrives as "f" from some engines.
+ */
+export function isLatin(stroke: Stroke, before: boolean): boolean {
+  if (stroke.ctrlKey || stroke.metaKey) return before;
+  if (!/^\p{L}$/u.test(stroke.key)) return before;
+  return /^[a-z]$/i.test(stroke.key);
+}
+
+/**
+ * The binding that a stroke means. On a Latin layout by the character, so that Dvorak and AZERTY keep their letters;
+ * on any other by the place of the key, so that a Hebrew keyboard works; digits always by their place.
+ */
+export function find(stroke: Stroke, latin: boolean, mac: boolean): Binding | undefined {
+  if (stroke.altKey && !stroke.altGraph) return undefined;
+  const ctrl = stroke.altGraph ? false : mac ? stroke.metaKey : stroke.ctrlKey;
+  const other = mac ? stroke.ctrlKey : stroke.metaKey;
+  if (other && !stroke.altGraph) return undefined;
+  const key = stroke.key.toLowerCase();
+  // With Ctrl, an engine may already have put the Latin letter there whatever the layout.
+  const byKey = latin || (ctrl && /^[a-z]$/.test(key));
+  return KEYS.find((binding) => {
+    if ((binding.ctrl ?? false) !== ctrl) return false;
+    const digit = binding.code.startsWith('Digit');
+    // AZERTY has its digits on Shift: the place of the key is enough, with Shift or without.
+    if (digit) return stroke.code === binding.code;
+    if ((binding.shift ?? false) !== stroke.shiftKey) return false;
+    return byKey ? key === binding.key : stroke.code === binding.code;
+  });
+}

@@ -1,1 +1,95 @@
-fn main() {}
+//! The repository's own tools: `cargo xtask <command>`.
+
+mod arch;
+mod checks;
+mod cli;
+mod demo;
+mod e2e;
+mod failure;
+mod r#gen;
+mod likeness;
+mod page;
+mod paths;
+mod programs;
+mod run;
+mod setup;
+mod stage;
+mod test;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Aftercall's own tools. `demo` and `test` do all the set-up they need.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what the build and the tests need, or says what to install
+    Setup,
+    /// Shows the app with an invented CRM; with no display it drives the window itself and judges the sound
+    Demo {
+        /// Drive the window unseen even where there is a display
+        #[arg(long)]
+        hidden: bool,
+    },
+    /// Formatting, lints, import rules, every test, and the real window from sign-in to a lead's page
+    Test {
+        /// Leave out the run of the real window
+        #[arg(long)]
+        no_e2e: bool,
+    },
+    /// Drives the real window by WebDriver
+    E2e,
+    /// Writes the TypeScript made from the app's contract into ui/src/bindings
+    Gen {
+        /// Change nothing, and fail if something would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks who imports whom
+    Arch,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Setup => setup::setup().inspect(|()| println!("setup: nothing is missing")),
+        Command::Demo { hidden } => demo::demo(hidden),
+        Command::Test { no_e2e } => test::test(!no_e2e),
+        Command::E2e => setup::setup().and_then(|()| e2e::e2e()).map(|_| ()),
+        Command::Gen { check } => r#gen::r#gen(check),
+        Command::Arch => arch::arch(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs what waits for programs and the window, until it is done or the person interrupts it; either way everything
+/// it started is ended.
+fn until_interrupted<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::Start { program: "the runtime".into(), source })?;
+    runtime.block_on(async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .map_err(|source| Failure::Start { program: "the signal handler".into(), source })?;
+        tokio::select! {
+            done = work => done,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            _ = terminate.recv() => Err(Failure::Interrupted),
+        }
+    })
+}

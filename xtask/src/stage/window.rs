@@ -1,0 +1,76 @@
+//! The real window, driven by WebDriver.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::{Environment, Program};
+use crate::failure::Failure;
+
+/// The app's window and the driver that moves it.
+pub struct Window {
+    pub client: Client,
+    driver: Program,
+}
+
+impl Window {
+    /// Opens `binary --profile <profile>` under a driver of its own. `name` names the driver's log.
+    pub async fn open(
+        name: &str,
+        binary: &Path,
+        profile: &Path,
+        env: &Environment,
+        logs: &Path,
+    ) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let mut env = env.clone();
+        env.push(("TAURI_WEBVIEW_AUTOMATION", "true".into()));
+        let port_arg = format!("--port={port}");
+        let mut driver = Program::start(name, Path::new("WebKitWebDriver"), &[&port_arg], &env, logs, false)?;
+        wait_for_port(&mut driver, port).await?;
+        let options = json!({
+            "binary": binary,
+            "args": ["--profile", profile],
+        });
+        let mut capabilities = serde_json::Map::new();
+        capabilities.insert("webkitgtk:browserOptions".into(), options);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .map_err(|e| Failure::Session(Box::new(e)))?;
+        Ok(Window { client, driver })
+    }
+
+    /// Closes the window as its driver would, then ends the driver with all it started.
+    pub async fn close(self) {
+        // A window that is already gone is as good as closed.
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.client.close()).await;
+        self.driver.end().await;
+    }
+}
+
+/// A port that was free a moment ago: the driver cannot choose one and say which.
+fn free_port() -> Result<u16, Failure> {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|e| Failure::answer("the loopback interface", e))
+}
+
+async fn wait_for_port(driver: &mut Program, port: u16) -> Result<(), Failure> {
+    let end = Instant::now() + Duration::from_secs(20);
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        if !driver.is_running() || Instant::now() > end {
+            let seen = if driver.is_running() { "no answer" } else { "it ended" };
+            return Err(Failure::Waited { what: "WebKitWebDriver".into(), seconds: 20, seen: seen.into() });
+        }
+        sleep(Duration::from_millis(30)).await;
+    }
+    Ok(())
+}

@@ -54,7 +54,8 @@ fn each_command_leads_to_its_phase_from_every_state() {
     use Command::{Pause, Play, Seek, SetSpeed, SetVolume, Unload};
     let no_device = Phase::Failed(PlayerError::NoOutputDevice);
     let seek = Seek { to_us: 9 * SECOND };
-    let rows: Vec<(&str, State, [(Command, Phase); 6])> = vec![
+    type Row = (&'static str, State, [(Command, Phase); 6]);
+    let rows: Vec<Row> = vec![
         (
             "idle",
             State::default(),

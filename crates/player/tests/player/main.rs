@@ -1,0 +1,9 @@
+//! What the player promises, on real recordings: exact to the sample, the same live as in a file, and safe.
+
+mod exact;
+mod hostile;
+mod live;
+mod signal;
+mod speed;
+mod support;
+mod turns;

@@ -44,6 +44,8 @@ export class App {
   bootError = $state.raw<HostError>();
   settings = $state.raw<Settings>(DEFAULTS);
   sync = $state.raw<SyncState>(NOT_SYNCED);
+  /** Nothing is said about freshness before the app has said it. */
+  syncKnown = $state(false);
   screen = $state.raw<Screen>({ at: 'calls' });
   listening = $state.raw<Listening>();
   /** The sign-in form stands over the library, because the session ended. */
@@ -64,6 +66,7 @@ export class App {
     this.leads = new LeadsModel(host, this.changes);
     this.changes.onSync((state) => {
       this.sync = state;
+      this.syncKnown = true;
     });
   }
 
@@ -93,7 +96,10 @@ export class App {
     this.calls.open();
     this.leads.open();
     const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
-    if (sync.status === 'fulfilled') this.sync = sync.value;
+    if (sync.status === 'fulfilled') {
+      this.sync = sync.value;
+      this.syncKnown = true;
+    }
   }
 
   /** Rejects with the reason; the form shows it. */

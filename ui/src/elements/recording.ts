@@ -147,7 +147,7 @@ export interface Panel {
 export function panelOf(recording: RecordingView, say: Say, format: Format, nowMs: number): Panel {
   const { state, reason, next_try_at_ms: next } = recording;
   const seconds = next === null ? null : Math.ceil((next - nowMs) / 1000);
-  const failure = (): string => say(reason === null ? 'error_server_unavailable' : causeOf(reason));
+  const failure = (): string => bare(say(reason === null ? 'error_server_unavailable' : causeOf(reason)));
   switch (state) {
     case 'preparing':
       return {
@@ -258,6 +258,11 @@ export function announced(recording: RecordingView, say: Say): string {
   return say(`rec_${recording.state}`);
 }
 
+/** A line that stands alone ends without a full stop. */
+function bare(sentence: string): string {
+  return sentence.replace(/\.$/, '');
+}
+
 function causeOf(code: string): Word {
   return known(`error_${code}`) ?? known(`reason_${code}`) ?? 'error_internal';
 }
@@ -270,7 +275,7 @@ function fixOf(code: string): Word {
 export function failureText(code: Code, say: Say, where?: 'sign_in'): Panel {
   const special = where === undefined ? undefined : known(`error_${code}_${where}`);
   const specialFix = where === undefined ? undefined : known(`error_${code}_${where}_fix`);
-  return { title: say(special ?? `error_${code}`), sub: say(specialFix ?? `error_${code}_fix`) };
+  return { title: bare(say(special ?? `error_${code}`)), sub: say(specialFix ?? `error_${code}_fix`) };
 }
 
 /** Can be put into the player: it sounds, or it is asked for and sounds when it has come. */

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { cycledSpeed, positionAt, steppedSpeed, type Anchor } from './position';
+import { barCount, barsOf, gainOf, loudness, segments, timeAt, xAt } from './waveform';
+
+describe('the head between two events', () => {
+  const playing: Anchor = { positionMs: 1000, durationMs: 10_000, speed: 1.5, moving: true, heardAt: 500 };
+
+  it('moves at the speed of the moment', () => expect(positionAt(playing, 1500)).toBe(2500));
+  it('stops at the end', () => expect(positionAt(playing, 1_000_000)).toBe(10_000));
+  it('stands still when nothing sounds', () => expect(positionAt({ ...playing, moving: false }, 9000)).toBe(1000));
+  it('does not run back when the clock does', () => expect(positionAt(playing, 0)).toBe(1000));
+});
+
+describe('speed', () => {
+  it('goes 1, 1.5, 2 and round, and from elsewhere to 1', () => {
+    expect([1, 1.5, 2, 1.25].map(cycledSpeed)).toEqual([1.5, 2, 1, 1]);
+  });
+  it('steps on a grid of 0.05 inside 0.5 to 3', () => {
+    expect(steppedSpeed(1.1, 0.1)).toBe(1.2);
+    expect(steppedSpeed(0.5, -0.1)).toBe(0.5);
+    expect(steppedSpeed(2.95, 0.1)).toBe(3);
+  });
+});
+
+describe('waveform', () => {
+  const loud = [-127, 127];
+  const quiet = [-2, 2];
+
+  it('has a bar every 3 px, and never more than can be asked for', () => {
+    expect(barCount(300)).toBe(100);
+    expect(barCount(0)).toBe(1);
+    expect(barCount(99_999)).toBe(4000);
+  });
+
+  it('takes the larger of a bucket’s two ends', () => {
+    expect(loudness([-127, 10, -3, 64])).toEqual([1, 64 / 127]);
+  });
+
+  it('draws the agent up and the customer down, each inside its half', () => {
+    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, quiet] }, 3, 48);
+    expect(bars).toHaveLength(1);
+    expect(bars[0]).toMatchObject({ x: 0, up: 22 });
+    expect(bars[0]?.down).toBeLessThan(22);
+  });
+
+  it('leaves a quiet lane visible and one channel without a lower half', () => {
+    const silent = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, [0, 0]] }, 3, 48);
+    expect(silent[0]?.down).toBe(1.5);
+    expect(barsOf({ channels: 1, duration_ms: 1000, lanes: [loud] }, 3, 48)[0]?.down).toBe(0);
+  });
+
+  it('keeps the loudest bucket when there are more buckets than bars', () => {
+    const lane = [...quiet, ...quiet, ...loud, ...quiet];
+    const bars = barsOf({ channels: 1, duration_ms: 1000, lanes: [lane] }, 6, 48);
+    expect(bars).toHaveLength(2);
+    expect(bars[1]?.up).toBe(22);
+    expect(bars[0]?.up).toBeLessThan(22);
+  });
+
+  it('raises both lanes by the same, and silence not at all', () => {
+    expect(
+      gainOf([
+        [0.3, 0.3],
+        [0.1, 0.1],
+      ]),
+    ).toBeCloseTo(3);
+    expect(gainOf([[0], [0]])).toBe(1);
+    expect(gainOf([[1], [1]])).toBe(1);
+  });
+
+  it('cuts the customer’s bar into 2.5 px with 1 px between', () => {
+    expect(segments(6)).toEqual([
+      [0, 2.5],
+      [3.5, 2.5],
+    ]);
+    expect(segments(1.5)).toEqual([[0, 1.5]]);
+  });
+
+  it('maps a point to a time and back, left to right, clamped', () => {
+    expect(timeAt(50, 100, 12_000)).toBe(6000);
+    expect(timeAt(-5, 100, 12_000)).toBe(0);
+    expect(timeAt(500, 100, 12_000)).toBe(12_000);
+    expect(xAt(timeAt(25, 100, 12_000), 100, 12_000)).toBe(25);
+    expect(xAt(5, 100, 0)).toBe(0);
+  });
+});

@@ -13,10 +13,13 @@
 //! # Ok(()) }
 //! ```
 
+mod data;
 mod json;
 mod message;
+mod routes;
 mod script;
 mod server;
+mod session;
 mod world;
 
 use aftercall_domain::clock::{Clock, SystemClock};

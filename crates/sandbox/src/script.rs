@@ -55,9 +55,10 @@ impl Script {
     pub fn parse(text: &str) -> Result<Self, SandboxError> {
         let value: Value = serde_json::from_str(text).map_err(|error| fault(format!("not JSON: {error}")))?;
         let list = value.as_array().ok_or_else(|| fault("must be a JSON list of rules"))?;
-        let rules = list.iter().enumerate().map(|(index, rule)| {
-            read_rule(rule).map_err(|why| fault(format!("rule {}: {why}", index + 1)))
-        });
+        let rules = list
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| read_rule(rule).map_err(|why| fault(format!("rule {}: {why}", index + 1))));
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
@@ -213,10 +214,9 @@ mod tests {
 
     #[test]
     fn nth_counts_the_requests_that_match_and_nothing_else() {
-        let script = Script::parse(
-            r#"[{"match": {"method": "GET", "path": "/a"}, "nth": "2-3", "do": [{"status": 502}]}]"#,
-        )
-        .unwrap();
+        let script =
+            Script::parse(r#"[{"match": {"method": "GET", "path": "/a"}, "nth": "2-3", "do": [{"status": 502}]}]"#)
+                .unwrap();
         let mut counters = vec![0; script.len()];
         let hits: Vec<bool> = ["GET", "POST", "GET", "GET", "GET"]
             .iter()

@@ -119,7 +119,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
                     .collect();
                 let method = parsed.method.unwrap_or_default().to_owned();
                 let target = parsed.path.unwrap_or_default().to_owned();
-                let find = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+                let find =
+                    |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
                 let keep_alive = parsed.version == Some(1)
                     && !find("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
                 if find("transfer-encoding").is_some() {
@@ -150,7 +151,9 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
             Ok(httparse::Status::Partial) if buffer.len() > MAX_HEAD_BYTES => return Err(broken("a head too large")),
             Ok(httparse::Status::Partial) => {}
             Err(error) => {
-                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                let _ = stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .await;
                 return Err(broken(&error.to_string()));
             }
         }
@@ -163,10 +166,11 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
 fn split_target(target: &str) -> (String, String) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     // `form_urlencoded` would also turn "+" into a space, which a path does not do.
-    let decoded = url::form_urlencoded::parse(path.replace('+', "%2B").replace('=', "%3D").replace('&', "%26").as_bytes())
-        .next()
-        .map(|(key, _)| key.into_owned())
-        .unwrap_or_default();
+    let decoded =
+        url::form_urlencoded::parse(path.replace('+', "%2B").replace('=', "%3D").replace('&', "%26").as_bytes())
+            .next()
+            .map(|(key, _)| key.into_owned())
+            .unwrap_or_default();
     (decoded, query.to_owned())
 }
 

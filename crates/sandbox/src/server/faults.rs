@@ -55,7 +55,7 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
         None if steps.contains(&Step::Reset) && !steps.iter().any(|step| matches!(step, Step::CutAfter(_))) => {
             Response::new(500)
         }
-        None => crate::world::respond(world, &request),
+        None => crate::routes::respond(world, &request),
     };
     for step in steps {
         match step {

@@ -57,3 +57,26 @@ pub fn results(name: &str) -> Result<PathBuf, Failure> {
 pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documents_name_files_that_exist() {
+        let mut missing = Vec::new();
+        for document in ["README.md", "docs/ARCHITECTURE.md", "migrations/README.md"] {
+            let text = std::fs::read_to_string(root().join(document)).unwrap_or_default();
+            let quoted = text.split('`').skip(1).step_by(2);
+            let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            for name in quoted.chain(linked) {
+                let ours = ["crates/", "ui/", "src-tauri/", "xtask/", "migrations/", "docs/", "icons/"];
+                let path = name.split(['#', ' ']).next().unwrap_or_default();
+                if ours.iter().any(|start| path.starts_with(start)) && !root().join(path).exists() {
+                    missing.push(format!("{document}: {path}"));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+}

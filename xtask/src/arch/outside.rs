@@ -24,12 +24,8 @@ const RULES: &[Only] = &[
     Only { crates: &["cpal"], places: &["crates/player/src/output/device.rs"] },
     Only {
         crates: &["rusqlite", "refinery_core", "refinery"],
-        places: &[
-            "crates/engine/src/store/",
-            "crates/engine/src/store.rs",
-            "crates/engine/tests/",
-            "crates/cli/tests/",
-        ],
+        // The store lends its connection to what stands above it; what is written on it is the store's own (see SQL).
+        places: &["crates/engine/src/", "crates/engine/tests/", "crates/cli/tests/"],
     },
     Only {
         crates: &["reqwest"],

@@ -74,11 +74,25 @@ impl Page {
 
     /// Selects a call's row and presses a key on it: Space plays, Enter opens.
     pub async fn press_on_call(&self, sid: &str, key: &str) -> Result<(), Failure> {
-        let element = self.find_css(&row(sid), &format!("the row of {sid}")).await?;
-        element.click().await.map_err(|e| driver("selecting a row", e))?;
-        // The list may have drawn the row anew when it was selected.
-        let element = self.find_css(&row(sid), &format!("the row of {sid}")).await?;
-        element.send_keys(key).await.map_err(|e| driver("a key on a row", e))
+        // The list draws rows anew as they change: a row that went between finding and touching is found again.
+        for _ in 0..8 {
+            let touched = async {
+                self.find_css(&row(sid), &format!("the row of {sid}"))
+                    .await?
+                    .click()
+                    .await
+                    .map_err(|e| driver("row", e))?;
+                let element = self.find_css(&row(sid), &format!("the row of {sid}")).await?;
+                element.send_keys(key).await.map_err(|e| driver("a key on a row", e))
+            };
+            match touched.await {
+                Err(Failure::Driver { source, .. }) if source.is_stale_element_reference() => {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                done => return done,
+            }
+        }
+        Err(Failure::check("a row of the list keeps still", format!("{sid} is drawn anew all the time")))
     }
 
     /// Plays a call from its row in the list.

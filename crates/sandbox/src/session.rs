@@ -102,9 +102,10 @@ impl Session {
     }
 
     /// A request that counts: the idle clocks start again; after a day the session is rebuilt without its token.
-    pub(crate) fn touch(&mut self, state: &mut State, now_ms: i64) {
+    /// Only routes that require a session touch the token's row: a refresh must not make itself possible.
+    pub(crate) fn touch(&mut self, state: &mut State, now_ms: i64, requires_session: bool) {
         self.last_activity_ms = now_ms;
-        if let Some(token) = &self.refresh_token {
+        if let Some(token) = self.refresh_token.as_ref().filter(|_| requires_session) {
             state.refreshes.touch(token, now_ms);
         }
         if now_ms - self.started_ms > 24 * HOUR_MS {

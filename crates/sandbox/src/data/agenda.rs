@@ -4,7 +4,7 @@ use super::calls::CallLog;
 use super::times::{local_at, plus_minutes};
 use super::{mix, pick};
 use jiff::ToSpan;
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, Weekday};
 
 /// A row of `business_calendars`.
 #[derive(Debug, Clone)]
@@ -98,7 +98,11 @@ pub(crate) fn appointments(seed: u64, anchor_us: i64, log: &CallLog) -> Vec<Appo
             let days = if index < 24 { days } else { days - 40 };
             let calendar_id = [Some(1), Some(2), Some(4), Some(1), None, Some(3), Some(2)][(roll >> 12) as usize % 7];
             let half_hours = 16 + (roll >> 20) % 20;
-            let date = today.checked_add(days.days()).unwrap_or(today);
+            let date = match today.checked_add(days.days()).unwrap_or(today) {
+                // Nobody visits on a Saturday.
+                date if date.weekday() == Weekday::Saturday => date.tomorrow().unwrap_or(date),
+                date => date,
+            };
             let mut starts = plus_minutes(date.to_datetime(jiff::civil::Time::midnight()), half_hours as i64 * 30);
             while !taken.insert((calendar_id, starts)) {
                 starts = plus_minutes(starts, 30);

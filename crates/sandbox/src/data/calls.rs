@@ -198,11 +198,11 @@ impl CallLog {
             return self.created_us(row - 1) - 2 * SECOND_US;
         }
         let back = (row - RECENT) as i64 * step;
-        // Each day's rows lie between 05:00 and 17:30 UTC, newest last.
+        // Each day's rows lie between about 05:00 and 18:30 UTC, newest last.
         let squeeze = |span: i64| span * 25 / 48;
         let within = DAY_US - back.rem_euclid(DAY_US);
-        let jitter = (mix(self.seed, 5, row) % squeeze(step).max(2) as u64) as i64 * 4 / 5;
-        midnight - (back / DAY_US + 1) * DAY_US + 5 * HOUR_US + squeeze(within) - jitter
+        let jitter = (mix(self.seed, 5, row) % squeeze(step).max(2) as u64) as i64 / 3;
+        midnight - (back / DAY_US + 1) * DAY_US + 6 * HOUR_US + squeeze(within) - jitter
     }
 
     /// The row at an ordinal below `rows`.
@@ -282,7 +282,9 @@ impl CallLog {
         lead_id: Option<u64>,
     ) -> (Option<String>, Option<String>, Option<String>) {
         let roll = mix(self.seed, 7, row);
-        if !recorded || roll % 20 == 19 {
+        // The newest call has everything: it is the one that is shown first.
+        let newest = row == 0;
+        if !recorded || (roll % 20 == 19 && !newest) {
             return (None, None, None);
         }
         let person = lead_id.or(Some(roll % 40 + 1)).and_then(|id| self.leads.get(id));
@@ -299,7 +301,7 @@ impl CallLog {
         // The realtime transcript is what could be made out while people spoke: the first lines, no punctuation.
         let heard = filled.iter().take(3).cloned().collect::<Vec<_>>().join("\n").replace([',', '?', '.'], "");
         match roll % 10 {
-            0 => (Some(heard), None, None),
+            0 if !newest => (Some(heard), None, None),
             1 | 2 => (None, Some(whole), summary),
             _ => (Some(heard), Some(whole), summary),
         }

@@ -153,7 +153,7 @@ pub(crate) fn respond(world: &World, request: &Request) -> Response {
             && request.path != "/api/auth/me"
             && let Some(session) = visit.session.as_mut()
         {
-            session.touch(&mut world.state(), world.now_ms());
+            session.touch(&mut world.state(), world.now_ms(), !request.path.starts_with("/api/auth/"));
         }
         dispatch(&visit)
     };

@@ -120,10 +120,20 @@ impl Page {
         element.click().await.map_err(|e| driver(testid, e))
     }
 
-    /// Waits for an element and gives its words.
+    /// Waits for an element and its words; an element that stays without a word for some seconds has none.
     pub async fn words(&self, testid: &str) -> Result<String, Failure> {
-        let element = self.find(testid).await?;
-        element.text().await.map_err(|e| driver(testid, e))
+        self.find(testid).await?;
+        let script = "const e = document.querySelector(arguments[0]); return e ? e.innerText.trim() : ''";
+        let mut words = String::new();
+        for _ in 0..50 {
+            let said = self.script(script, vec![json!(format!("[data-testid='{testid}']"))]).await?;
+            words = said.as_str().unwrap_or_default().to_owned();
+            if !words.is_empty() {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(words)
     }
 
     /// Waits until an element is there.

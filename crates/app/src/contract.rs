@@ -2,19 +2,47 @@
 //! TypeScript are made from this list. A command without a handler does not compile.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 
 use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
 use aftercall_domain::recording::RecordingState;
+use futures_util::FutureExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
 
 use crate::dto::*;
+use crate::errors::AppError;
+use crate::handlers;
+use crate::start::Boot;
 
 /// Declares the commands: `name: Arguments => Reply`. The handler of `name` is `handlers::name`.
 macro_rules! contract {
     ($( $(#[doc = $doc:literal])+ $name:ident : $ask:ty => $reply:ty; )+) => {
         /// The names of all commands, in the order of the list.
         pub const COMMANDS: &[&str] = &[$(stringify!($name)),+];
+
+        /// Runs a command: arguments in, reply out. A panic in it is an answer, and the window goes on.
+        ///
+        /// # Errors
+        /// Whatever the command answers; `invalid_input` for a command or arguments that are not in the list.
+        pub async fn dispatch(boot: &Boot, command: &str, args: Value) -> Result<Value, WireError> {
+            let run = async {
+                match command {
+                    $(
+                        stringify!($name) => {
+                            let ask: $ask = arguments(args)?;
+                            let reply: $reply = handlers::$name(boot, ask).await?;
+                            serde_json::to_value(reply).map_err(|_| AppError::Panicked)
+                        }
+                    )+
+                    _ => Err(AppError::InvalidInput("no such command")),
+                }
+            };
+            let result = AssertUnwindSafe(run).catch_unwind().await.unwrap_or(Err(AppError::Panicked));
+            result.map_err(|error| handlers::told(boot, command, &error))
+        }
 
         fn visit_all(visitor: &mut impl TypeVisitor) {
             $( visitor.visit::<$ask>(); visitor.visit::<$reply>(); )+
@@ -76,6 +104,11 @@ contract! {
     player_volume: PlayerVolumeAsk => PlayerState;
     /// What the player does.
     player_state: Nothing => PlayerState;
+}
+
+fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, AppError> {
+    let args = if args.is_null() { Value::Object(serde_json::Map::new()) } else { args };
+    serde_json::from_value(args).map_err(|_| AppError::InvalidInput("the arguments do not fit the command"))
 }
 
 /// The TypeScript of the contract, as (file name, text). `cargo xtask gen` writes it into `ui/src/bindings`.

@@ -1,0 +1,79 @@
+//! Wishes for recordings. The queue behind them runs while somebody is signed in; a wish is durable, the queue is not.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aftercall_domain::download::Wish;
+use aftercall_domain::ids::RecordingId;
+use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
+use aftercall_engine::upstream::Crm;
+use aftercall_player::analyse;
+
+use crate::errors::AppError;
+use crate::library::Library;
+
+/// The door to the queue.
+#[derive(Clone, Default)]
+pub(crate) struct Downloads(Arc<Mutex<Option<Queue>>>);
+
+impl Downloads {
+    /// Runs the queue against this CRM from now on; a former queue is stopped first.
+    pub async fn run(&self, library: &Library, crm: &Arc<Crm>) -> Result<(), AppError> {
+        self.stop().await;
+        let parts = QueueParts {
+            store: library.store.clone(),
+            vault: library.vault.clone(),
+            source: crm.clone(),
+            analyst: Arc::new(Ear),
+            clock: library.clock.clone(),
+        };
+        let queue = Queue::start(parts, QueueOptions::default()).await?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        Ok(())
+    }
+
+    /// A person wants it: it goes first, also after a failure.
+    pub async fn want(&self, id: &RecordingId) -> Result<(), AppError> {
+        self.queue()?.want(id, Wish::Person).await?;
+        Ok(())
+    }
+
+    /// Nobody wants it any more.
+    pub async fn cancel(&self, id: &RecordingId) -> Result<(), AppError> {
+        self.queue()?.cancel(id).await?;
+        Ok(())
+    }
+
+    /// Stops what runs; its job stays and goes on with the next start.
+    pub async fn stop(&self) {
+        let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(queue) = queue {
+            queue.stop().await;
+        }
+    }
+
+    /// Whether wishes are being worked on.
+    pub fn is_running(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn queue(&self) -> Result<Queue, AppError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppError::NotSignedIn)
+    }
+}
+
+/// Hears a recording once, when it arrives. The engine does not know the player: this is where they meet.
+struct Ear;
+
+impl Analyst for Ear {
+    fn analyse(&self, sound: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
+        let heard = analyse(Box::new(sound)).map_err(|error| {
+            tracing::warn!(code = error.code().as_str(), "a recording could not be analysed");
+            NotAnalysed
+        })?;
+        Ok(Analysed {
+            peaks: heard.peaks.to_bytes(),
+            turns: serde_json::to_string(&heard.turns).map_err(|_| NotAnalysed)?,
+            damaged_packets: u32::try_from(heard.damaged_packets).unwrap_or(u32::MAX),
+        })
+    }
+}

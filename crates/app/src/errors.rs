@@ -1,0 +1,167 @@
+//! Failures of the app: by cause inside, a code and a reference outside.
+
+use std::sync::Arc;
+
+use aftercall_domain::error::{Code, Retry};
+use aftercall_domain::ids::InvalidId;
+use aftercall_domain::recording::{Reason, RecordingState};
+use aftercall_engine::queue::QueueError;
+use aftercall_engine::secrets::SecretsError;
+use aftercall_engine::store::StoreError;
+use aftercall_engine::sync::SyncError;
+use aftercall_engine::upstream::UpstreamError;
+use aftercall_engine::vault::VaultError;
+use aftercall_player::PlayerError;
+
+use crate::profile::ProfileError;
+
+/// Why the app could not do what was asked. Says no name, number or address.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The library.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The root key.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The sealed recordings.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The CRM.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// A sync.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+    /// The downloads.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The sound.
+    #[error(transparent)]
+    Player(#[from] PlayerError),
+    /// The profile's folder.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// An argument that cannot be meant.
+    #[error("{0}")]
+    InvalidInput(&'static str),
+    /// Nothing by that name.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Nobody has signed in on this profile.
+    #[error("nobody is signed in: sign in first")]
+    NotSignedIn,
+    /// The recording is not on this device.
+    #[error("the recording is not on this device ({}{})", .state.as_str(), reason_suffix(*.reason))]
+    NotHere {
+        /// Its state.
+        state: RecordingState,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// Waited for as long as its window or its 12 polls last.
+    #[error("{waiting} of the recordings asked for are not on this device")]
+    NotFetched {
+        /// How many.
+        waiting: usize,
+        /// What the first of them came to.
+        code: Code,
+    },
+    /// A file that was to be written.
+    #[error("the file cannot be written: {}", .0.kind())]
+    Output(#[source] std::io::Error),
+    /// Stopped by the person.
+    #[error("stopped; what was asked for stays asked for")]
+    Cancelled,
+    /// A command or a task of ours panicked.
+    #[error("a fault of the app")]
+    Panicked,
+    /// The start was refused, and with it everything that needs the library.
+    #[error("{0}")]
+    Refused(Arc<AppError>),
+}
+
+fn reason_suffix(reason: Option<Reason>) -> String {
+    reason.map(|reason| format!(", {}", reason.as_str())).unwrap_or_default()
+}
+
+impl AppError {
+    /// What outsiders are told.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Secrets(error) => error.code(),
+            Self::Vault(error) => error.code(),
+            Self::Upstream(error) => error.code(),
+            Self::Sync(error) => error.code(),
+            Self::Queue(error) => error.code(),
+            Self::Player(error) => error.code(),
+            Self::Profile(error) => error.code(),
+            Self::InvalidInput(_) => Code::InvalidInput,
+            Self::NotFound(_) => Code::NotFound,
+            Self::NotSignedIn => Code::LoginExpired,
+            Self::NotHere { state, reason } => code_of(*state, *reason),
+            Self::NotFetched { code, .. } => *code,
+            Self::Output(error) if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
+            Self::Output(_) => Code::InvalidInput,
+            Self::Cancelled => Code::Cancelled,
+            Self::Panicked => Code::Internal,
+            Self::Refused(error) => error.code(),
+        }
+    }
+
+    /// Whether trying again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Store(error) => error.retry(),
+            Self::Secrets(error) => error.retry(),
+            Self::Vault(error) => error.retry(),
+            Self::Upstream(error) => error.retry(),
+            Self::Sync(error) => error.retry(),
+            Self::Queue(error) => error.retry(),
+            Self::Player(error) => error.retry(),
+            Self::NotSignedIn => Retry::AfterLogin,
+            Self::Profile(_) | Self::Output(_) => Retry::AfterUser,
+            Self::NotFetched { .. } | Self::NotHere { .. } => Retry::After(0),
+            Self::Refused(error) => error.retry(),
+            Self::InvalidInput(_) | Self::NotFound(_) | Self::Cancelled | Self::Panicked => Retry::Never,
+        }
+    }
+
+    /// When trying again makes sense, where that is known.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self.retry() {
+            Retry::After(ms) => Some(ms),
+            Retry::Never | Retry::AfterLogin | Retry::AfterUser => None,
+        }
+    }
+}
+
+impl From<InvalidId> for AppError {
+    fn from(_: InvalidId) -> Self {
+        Self::InvalidInput("that is not an id")
+    }
+}
+
+/// The code that says why a recording cannot be had now.
+pub(crate) fn code_of(state: RecordingState, reason: Option<Reason>) -> Code {
+    if let Some(Reason::Code(code)) = reason {
+        return code;
+    }
+    match state {
+        RecordingState::Preparing
+        | RecordingState::StillPreparing
+        | RecordingState::ReadyOnline
+        | RecordingState::Queued
+        | RecordingState::Downloading
+        | RecordingState::Partial
+        | RecordingState::Evicted
+        | RecordingState::Live => Code::NotReady,
+        RecordingState::NoneExpected | RecordingState::Unavailable => Code::NotFound,
+        RecordingState::FailedRetrying | RecordingState::FailedNeedsYou => Code::ServerUnavailable,
+        RecordingState::Restricted => Code::Forbidden,
+        RecordingState::Damaged => Code::Damaged,
+        RecordingState::Unsupported => Code::UnsupportedAudio,
+        RecordingState::OnDevice | RecordingState::Pinned => Code::Internal,
+    }
+}

@@ -1,0 +1,123 @@
+//! Asking for recordings and waiting for them, for the command line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::recording::RecordingState;
+use aftercall_engine::store::table::calls;
+use aftercall_engine::store::table::recordings::RecordingRow;
+use aftercall_engine::sync::keep_session;
+use aftercall_engine::upstream::Crm;
+
+use crate::errors::{AppError, code_of};
+use crate::report::{Fetched, FetchedAll};
+use crate::reports::bytes_of;
+use crate::start::App;
+
+/// A change that was missed is found by this.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Every recording asked for, in the order asked.
+    pub fetched: FetchedAll,
+    /// Why not all of them are here.
+    pub failure: Option<AppError>,
+}
+
+pub(crate) async fn fetch(
+    app: &App,
+    crm: &Arc<Crm>,
+    sids: &[CallSid],
+    settled: impl Fn(u64),
+) -> Result<Outcome, AppError> {
+    // Before anything is asked for: no news can be missed, and a mistyped sid asks for nothing.
+    let mut changes = app.store().changes();
+    let rows = read(app, sids).await?;
+    let downloads = app.downloads()?;
+    if !downloads.is_running() {
+        downloads.run(app.library(), crm).await?;
+    }
+    let wanted: Vec<&RecordingId> = rows.iter().filter(|row| may_be_asked_for(row.state)).map(|row| &row.id).collect();
+    for id in wanted {
+        downloads.want(id).await?;
+    }
+    let rows = loop {
+        let rows = read(app, sids).await?;
+        let done = rows.iter().filter(|row| is_settled(row.state)).count();
+        settled(done as u64);
+        if done == rows.len() {
+            break rows;
+        }
+        tokio::select! {
+            // Lagging behind is news too; a closed library shows in the next read.
+            _ = changes.recv() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    };
+    keep_session(crm, app.store()).await?;
+    let missing: Vec<&RecordingRow> = rows.iter().filter(|row| !row.state.is_stored()).collect();
+    let failure = missing
+        .first()
+        .map(|row| AppError::NotFetched { waiting: missing.len(), code: code_of(row.state, row.reason) });
+    let recordings = sids.iter().zip(&rows).map(|(sid, row)| line(sid, row)).collect();
+    Ok(Outcome { fetched: FetchedAll { recordings }, failure })
+}
+
+async fn read(app: &App, sids: &[CallSid]) -> Result<Vec<RecordingRow>, AppError> {
+    let asked = sids.to_vec();
+    let found = app.store().read(move |conn| {
+        let mut rows = Vec::with_capacity(asked.len());
+        for sid in &asked {
+            rows.push(calls::listing(conn, sid)?.map(|listing| listing.recording));
+        }
+        Ok(rows)
+    });
+    found.await?.into_iter().collect::<Option<Vec<_>>>().ok_or(AppError::NotFound("call"))
+}
+
+fn may_be_asked_for(state: RecordingState) -> bool {
+    !state.is_stored() && !matches!(state, RecordingState::NoneExpected | RecordingState::Live)
+}
+
+/// Nothing more comes while somebody waits: it is here, not to be had, or its window or its polls are used up.
+fn is_settled(state: RecordingState) -> bool {
+    match state {
+        RecordingState::Queued
+        | RecordingState::Preparing
+        | RecordingState::Downloading
+        | RecordingState::Partial
+        | RecordingState::Evicted => false,
+        RecordingState::NoneExpected
+        | RecordingState::Live
+        | RecordingState::StillPreparing
+        | RecordingState::ReadyOnline
+        | RecordingState::OnDevice
+        | RecordingState::Pinned
+        | RecordingState::FailedRetrying
+        | RecordingState::FailedNeedsYou
+        | RecordingState::Unavailable
+        | RecordingState::Restricted
+        | RecordingState::Damaged
+        | RecordingState::Unsupported => true,
+    }
+}
+
+fn line(sid: &CallSid, row: &RecordingRow) -> Fetched {
+    let facts = row.facts.as_ref();
+    Fetched {
+        sid: sid.to_string(),
+        id: row.id.to_string(),
+        state: row.state,
+        reason: row.reason,
+        attempts: row.attempts,
+        polls: row.polls,
+        bytes: bytes_of(row),
+        duration_ms: facts.map(|facts| facts.duration_ms),
+        channels: facts.map(|facts| facts.channels),
+        codec: facts.map(|facts| facts.codec.clone()),
+        sample_rate_hz: facts.map(|facts| facts.sample_rate_hz),
+    }
+}

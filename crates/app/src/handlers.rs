@@ -1,0 +1,132 @@
+//! What each command of the contract does. One function per command, by its name.
+
+use aftercall_domain::ids::RecordingId;
+use secrecy::SecretString;
+
+use crate::dto::*;
+use crate::errors::AppError;
+use crate::start::{App, Boot};
+use crate::{rows, settings, sound};
+
+fn app(boot: &Boot) -> Result<&App, AppError> {
+    match boot {
+        Boot::Ready(app) => Ok(app),
+        Boot::Refused(refusal) => Err(refusal.to_error()),
+    }
+}
+
+/// A failure as it crosses to the window, and once into the log.
+pub(crate) fn told(boot: &Boot, command: &str, error: &AppError) -> WireError {
+    let r#ref = format!("{:x}", boot.now_ms());
+    tracing::warn!(command, code = error.code().as_str(), r#ref, "a command failed");
+    WireError { code: error.code(), retry_after_ms: error.retry_after_ms(), r#ref }
+}
+
+pub(crate) async fn boot_state(boot: &Boot, _: Nothing) -> Result<BootState, AppError> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    match boot {
+        Boot::Ready(app) => {
+            let account = app.account().await?;
+            Ok(BootState {
+                phase: if account.is_some() { BootPhase::Ready } else { BootPhase::SignIn },
+                error: None,
+                settings: settings::read(app.store()).await?,
+                account,
+                key_in_file: app.key_in_file(),
+                version,
+            })
+        }
+        Boot::Refused(refusal) => Ok(BootState {
+            phase: BootPhase::Refused,
+            error: Some(told(boot, "boot_state", &refusal.to_error())),
+            settings: Settings::default(),
+            account: None,
+            key_in_file: false,
+            version,
+        }),
+    }
+}
+
+pub(crate) async fn session_sign_in(boot: &Boot, ask: SignInAsk) -> Result<AccountView, AppError> {
+    let app = app(boot)?;
+    app.sign_in(&ask.url, &ask.email, SecretString::from(ask.password), ask.stay_signed_in).await?;
+    app.sync_now();
+    app.account().await?.ok_or(AppError::NotSignedIn)
+}
+
+pub(crate) async fn settings_write(boot: &Boot, ask: Settings) -> Result<Settings, AppError> {
+    settings::write(app(boot)?.store(), ask).await
+}
+
+pub(crate) async fn sync_now(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    app(boot)?.sync_now();
+    Ok(Nothing {})
+}
+
+pub(crate) async fn sync_state(boot: &Boot, _: Nothing) -> Result<SyncState, AppError> {
+    Ok(app(boot)?.sync_state())
+}
+
+pub(crate) async fn calls_window(boot: &Boot, ask: CallsAsk) -> Result<CallsWindow, AppError> {
+    rows::calls_window(app(boot)?.store(), ask).await
+}
+
+pub(crate) async fn call_read(boot: &Boot, ask: CallAsk) -> Result<CallRow, AppError> {
+    rows::read_call(app(boot)?.store(), ask.sid.parse()?).await
+}
+
+pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWindow, AppError> {
+    rows::leads_window(app(boot)?.store(), ask).await
+}
+
+pub(crate) async fn lead_read(boot: &Boot, ask: LeadAsk) -> Result<LeadPage, AppError> {
+    let app = app(boot)?;
+    rows::lead_page(app.store(), ask.id.parse()?, app.clock().now_ms()).await
+}
+
+pub(crate) async fn recording_want(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.downloads()?.want(&id).await?;
+    Ok(rows::call_of_recording(app.store(), &id).await?.1.recording)
+}
+
+pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.downloads()?.cancel(&id).await?;
+    app.deck()?.cancelled(&id).await;
+    Ok(rows::call_of_recording(app.store(), &id).await?.1.recording)
+}
+
+pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksView, AppError> {
+    sound::peaks_view(app(boot)?.library(), &ask.id.parse()?, ask.buckets).await
+}
+
+pub(crate) async fn player_load(boot: &Boot, ask: PlayerLoadAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.load(ask.id.parse()?, ask.play).await
+}
+
+pub(crate) async fn player_play(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.play().await
+}
+
+pub(crate) async fn player_pause(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.pause().await
+}
+
+pub(crate) async fn player_seek(boot: &Boot, ask: PlayerSeekAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.seek(ask.position_ms).await
+}
+
+pub(crate) async fn player_speed(boot: &Boot, ask: PlayerSpeedAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_speed(ask.speed).await
+}
+
+pub(crate) async fn player_volume(boot: &Boot, ask: PlayerVolumeAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_volume(ask.volume).await
+}
+
+pub(crate) async fn player_state(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    Ok(app(boot)?.deck()?.state())
+}

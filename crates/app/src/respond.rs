@@ -1,0 +1,214 @@
+//! `rec://`: what is known of the recording that was asked for, and the answer to it.
+
+use aftercall_domain::backoff::MAX_POLLS;
+use aftercall_domain::error::Code;
+use aftercall_domain::ids::RecordingId;
+use aftercall_domain::recording::{Fact, Reason, RecordingState};
+use aftercall_engine::store::table::calls;
+use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
+use aftercall_media::respond::{Presence, recording_id_of, respond};
+use http::{Method, Request, Response};
+
+use crate::errors::AppError;
+use crate::start::{App, Boot};
+
+/// When to ask again where the queue does not know better, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+/// The page may be told to wait this long at most, in seconds; a longer wait is asked about again.
+const RETRY_AFTER_MAX_S: i64 = 300;
+
+/// What was found, owned, so that it can go to a thread that may block.
+enum Found {
+    Stored { id: RecordingId, file: StoredFile, content_type: &'static str },
+    Coming { attempt: u32, retry_after_s: u32 },
+    Absent(Reason),
+    Broken { code: Code, reason: Reason },
+    Forbidden(Reason),
+}
+
+impl Boot {
+    /// Answers one request of the webview. `own_window` is false for a webview that is not the app's window.
+    pub async fn respond(
+        &self,
+        request: Request<()>,
+        own_window: bool,
+        app_origins: &[&'static str],
+    ) -> Response<Vec<u8>> {
+        let origins = app_origins.to_vec();
+        let (found, app) = match self {
+            _ if !own_window => (Found::Forbidden(Reason::Code(Code::Forbidden)), None),
+            Self::Refused(refusal) => {
+                let code = refusal.to_error().code();
+                (Found::Broken { code, reason: Reason::Code(code) }, None)
+            }
+            Self::Ready(app) => (app.find(&request).await, Some(app.clone())),
+        };
+        let answer = tokio::task::spawn_blocking(move || answer(&request, found, app.as_ref(), &origins));
+        answer.await.unwrap_or_else(|_| {
+            let mut response = Response::new(Vec::new());
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        })
+    }
+}
+
+fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&str]) -> Response<Vec<u8>> {
+    let broken = |code: Code| Presence::Broken { error: code.as_str(), reason: code.as_str() };
+    match found {
+        Found::Stored { id, file, content_type } => {
+            let Some(app) = app else { return respond(request, broken(Code::Internal), origins) };
+            let etag = file.file_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "-1";
+            match app.library().vault.reader(&id, &file) {
+                Ok(body) => respond(request, Presence::Here { body: &body, etag: &etag, content_type }, origins),
+                Err(error) => {
+                    tracing::error!(code = error.code().as_str(), "a stored recording could not be opened");
+                    respond(request, broken(error.code()), origins)
+                }
+            }
+        }
+        Found::Coming { attempt, retry_after_s } => {
+            respond(request, Presence::Coming { attempt, max_attempts: MAX_POLLS, retry_after_s }, origins)
+        }
+        Found::Absent(reason) => respond(request, Presence::Absent { reason: reason.as_str() }, origins),
+        Found::Broken { code, reason } => {
+            respond(request, Presence::Broken { error: code.as_str(), reason: reason.as_str() }, origins)
+        }
+        Found::Forbidden(reason) => respond(request, Presence::Forbidden { reason: reason.as_str() }, origins),
+    }
+}
+
+impl App {
+    async fn find(&self, request: &Request<()>) -> Found {
+        let Some(id) = recording_id_of(request.uri()) else { return Found::Absent(Reason::Code(Code::NotFound)) };
+        match self.try_find(&id, request.method()).await {
+            Ok(found) => found,
+            Err(error) => {
+                let code = error.code();
+                tracing::warn!(code = code.as_str(), "a recording could not be looked up");
+                Found::Broken { code, reason: Reason::Code(code) }
+            }
+        }
+    }
+
+    async fn try_find(&self, id: &RecordingId, method: &Method) -> Result<Found, AppError> {
+        let Some((row, file)) = self.known(id).await? else {
+            return Ok(Found::Absent(Reason::Code(Code::NotFound)));
+        };
+        let asks = matches!(*method, Method::GET | Method::HEAD);
+        let sleeping = matches!(row.state, RecordingState::ReadyOnline | RecordingState::Evicted);
+        if asks && sleeping {
+            // One job, whatever number of requests ask: its key is the recording.
+            self.downloads()?.want(id).await?;
+        }
+        Ok(found(row, file, self.clock().now_ms()))
+    }
+
+    async fn known(&self, id: &RecordingId) -> Result<Option<(RecordingRow, Option<StoredFile>)>, AppError> {
+        let asked = id.clone();
+        let known = self.store().read(move |conn| {
+            if let Some(row) = recordings::get(conn, &asked)? {
+                return Ok(Some((row, recordings::file(conn, &asked)?)));
+            }
+            let Ok(sid) = asked.sid().parse() else { return Ok(None) };
+            let listing = calls::listing(conn, &sid)?;
+            Ok(listing.map(|listing| listing.recording).filter(|row| row.id == asked).map(|row| (row, None)))
+        });
+        Ok(known.await?)
+    }
+}
+
+/// The state table of the protocol.
+fn found(row: RecordingRow, file: Option<StoredFile>, now_ms: i64) -> Found {
+    let reason = |otherwise| row.reason.unwrap_or(otherwise);
+    let unknown = Reason::Code(Code::NotFound);
+    match row.state {
+        RecordingState::OnDevice | RecordingState::Pinned | RecordingState::Unsupported => match file {
+            Some(file) => {
+                let codec = row.facts.as_ref().map_or("", |facts| facts.codec.as_str());
+                Found::Stored { id: row.id, file, content_type: content_type(codec) }
+            }
+            None => Found::Broken { code: Code::Damaged, reason: Reason::Code(Code::Damaged) },
+        },
+        RecordingState::Preparing
+        | RecordingState::StillPreparing
+        | RecordingState::Queued
+        | RecordingState::Downloading
+        | RecordingState::Partial
+        | RecordingState::ReadyOnline
+        | RecordingState::Evicted => {
+            let wait_s = row.next_try_at_ms.map(|at_ms| (at_ms - now_ms + 999) / 1000);
+            let wait_s = wait_s.map(|wait_s| wait_s.clamp(1, RETRY_AFTER_MAX_S));
+            let retry_after_s = wait_s.and_then(|wait_s| u32::try_from(wait_s).ok()).unwrap_or(RETRY_AFTER_S);
+            Found::Coming { attempt: row.polls, retry_after_s }
+        }
+        RecordingState::NoneExpected | RecordingState::Unavailable => Found::Absent(reason(unknown)),
+        RecordingState::Live => Found::Absent(reason(Reason::Code(Code::NotReady))),
+        RecordingState::FailedRetrying | RecordingState::FailedNeedsYou => {
+            let reason = reason(Reason::Code(Code::ServerUnavailable));
+            let code = match reason {
+                Reason::Code(code) => code,
+                Reason::Fact(Fact::NeverReady) => Code::NotReady,
+                Reason::Fact(_) => Code::ServerUnavailable,
+            };
+            Found::Broken { code, reason }
+        }
+        RecordingState::Damaged => Found::Broken { code: Code::Damaged, reason: Reason::Code(Code::Damaged) },
+        RecordingState::Restricted => Found::Forbidden(reason(Reason::Code(Code::Forbidden))),
+    }
+}
+
+/// As found in the bytes, never as the source declared.
+fn content_type(codec: &str) -> &'static str {
+    if codec == "mp3" { "audio/mpeg" } else { "audio/wav" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aftercall_domain::call::Outcome;
+
+    fn in_state(state: RecordingState) -> RecordingRow {
+        let sid = "CA1".parse().unwrap();
+        RecordingRow { state, ..recordings::not_asked_for(&sid, Outcome::Answered, true) }
+    }
+
+    #[test]
+    fn every_state_has_its_one_meaning() {
+        let file = || Some(StoredFile { file_id: [1; 16], wrapped_dek: Vec::new(), plain_len: 10 });
+        for state in RecordingState::ALL {
+            let meaning = match found(in_state(state), file(), 0) {
+                Found::Stored { .. } => "here",
+                Found::Coming { .. } => "202",
+                Found::Absent(_) => "404",
+                Found::Broken { .. } => "500",
+                Found::Forbidden(_) => "403",
+            };
+            let promised = match state.as_str() {
+                "on_device" | "pinned" | "unsupported" => "here",
+                "preparing" | "still_preparing" | "queued" | "downloading" | "partial" | "ready_online" | "evicted" => {
+                    "202"
+                }
+                "none_expected" | "live" | "unavailable" => "404",
+                "failed_retrying" | "failed_needs_you" | "damaged" => "500",
+                _ => "403",
+            };
+            assert_eq!(meaning, promised, "{}", state.as_str());
+        }
+    }
+
+    #[test]
+    fn the_page_is_told_to_wait_until_the_next_poll_and_never_less_than_a_second() {
+        let wait = |next_ms| match found(
+            RecordingRow { next_try_at_ms: next_ms, ..in_state(RecordingState::Preparing) },
+            None,
+            1_000,
+        ) {
+            Found::Coming { retry_after_s, .. } => retry_after_s,
+            _ => 0,
+        };
+        assert_eq!(wait(Some(9_001)), 9);
+        assert_eq!(wait(Some(0)), 1);
+        assert_eq!(wait(Some(10_000_000)), 300);
+        assert_eq!(wait(None), RETRY_AFTER_S);
+    }
+}

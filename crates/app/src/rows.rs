@@ -1,0 +1,192 @@
+//! From the library's rows to what the window shows.
+
+use aftercall_domain::ids::{CallSid, LeadId, RecordingId};
+use aftercall_domain::phone;
+use aftercall_engine::store::Store;
+use aftercall_engine::store::table::appointments::AppointmentListing;
+use aftercall_engine::store::table::calls::{self, CallListing};
+use aftercall_engine::store::table::leads::LeadListing;
+use aftercall_engine::store::table::recordings::{self, RecordingRow};
+use aftercall_engine::store::table::{COUNT_CAP, Span, appointments, jobs, leads};
+
+use crate::dto::{
+    AppointmentRow, CallRow, CallView, CallsAsk, CallsWindow, LeadPage, LeadRow, LeadsAsk, LeadsWindow, RecordingView,
+};
+use crate::errors::AppError;
+
+/// Rows of one window at most.
+const ROWS_MAX: u32 = 200;
+/// Letters of a summary that a row shows.
+const SUMMARY_LETTERS: usize = 160;
+
+fn recording(row: &RecordingRow, place: Option<u32>) -> RecordingView {
+    RecordingView {
+        id: row.id.to_string(),
+        state: row.state,
+        reason: row.reason.map(|reason| reason.as_str().to_owned()),
+        polls: row.polls,
+        attempts: row.attempts,
+        place,
+        next_try_at_ms: row.next_try_at_ms,
+        bytes_here: row.bytes_here,
+        bytes_total: row.bytes_total,
+        duration_ms: row.facts.as_ref().map(|facts| facts.duration_ms),
+        channels: row.facts.as_ref().map(|facts| facts.channels),
+        codec: row.facts.as_ref().map(|facts| facts.codec.clone()),
+    }
+}
+
+fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
+    let first_words = |text: &String| text.chars().take(SUMMARY_LETTERS).collect();
+    CallRow {
+        sid: listing.call.sid.to_string(),
+        started_at_ms: listing.call.started_at_ms,
+        direction: listing.call.direction,
+        outcome: listing.outcome,
+        status: listing.call.status.clone(),
+        number: listing.customer_number().map(phone::display),
+        lead_id: listing.call.lead_id.map(|id| id.to_string()),
+        lead_name: listing.lead_name.clone(),
+        duration_s: listing.call.duration_s,
+        summary: listing.call.summary.as_ref().map(first_words),
+        heard: listing.heard,
+        recording: recording(&listing.recording, place),
+    }
+}
+
+fn lead(listing: &LeadListing) -> LeadRow {
+    LeadRow {
+        id: listing.lead.id.to_string(),
+        name: listing.name.clone(),
+        phone: listing.lead.phone_e164.as_deref().map(phone::display),
+        email: listing.lead.email.clone(),
+        status: listing.lead.status.clone(),
+        source: listing.lead.source.clone(),
+        tags: listing.lead.tags.clone(),
+        last_contact_at_ms: listing.lead.last_contact_at_ms,
+        calls: listing.calls,
+        unheard: listing.unheard,
+    }
+}
+
+fn appointment(listing: &AppointmentListing) -> AppointmentRow {
+    let appointment = &listing.appointment;
+    AppointmentRow {
+        id: appointment.id.to_string(),
+        title: appointment.title.clone(),
+        starts_at_ms: appointment.starts_at_ms,
+        ends_at_ms: appointment.ends_at_ms,
+        status: appointment.status.clone(),
+        location: appointment.location.clone(),
+        calendar_id: appointment.calendar_id.map(|id| id.to_string()),
+        calendar_name: listing.calendar_name.clone(),
+    }
+}
+
+/// One call, with its recording's place in the queue.
+pub(crate) async fn read_call(store: &Store, sid: CallSid) -> Result<CallRow, AppError> {
+    let found = store.read(move |conn| {
+        let Some(listing) = calls::listing(conn, &sid)? else { return Ok(None) };
+        let place = jobs::place(conn, &listing.recording.id)?;
+        Ok(Some(call(&listing, place)))
+    });
+    found.await?.ok_or(AppError::NotFound("call"))
+}
+
+/// The call that a recording is of.
+pub(crate) async fn call_of_recording(store: &Store, id: &RecordingId) -> Result<(CallSid, CallRow), AppError> {
+    let sid = sid_of_recording(store, id).await?;
+    Ok((sid.clone(), read_call(store, sid).await?))
+}
+
+/// The sid of the call that a recording is of: the row says so, or the id of one that nobody asked for yet.
+pub(crate) async fn sid_of_recording(store: &Store, id: &RecordingId) -> Result<CallSid, AppError> {
+    let asked = id.clone();
+    let row = store.read(move |conn| recordings::get(conn, &asked)).await?;
+    match row {
+        Some(row) => Ok(row.call_sid),
+        None => id.sid().parse().map_err(|_| AppError::NotFound("recording")),
+    }
+}
+
+/// A window onto the calls.
+pub(crate) async fn calls_window(store: &Store, ask: CallsAsk) -> Result<CallsWindow, AppError> {
+    let lead_id = ask.filter.lead_id.map(|id| id.parse::<LeadId>()).transpose()?;
+    let filter = calls::CallsFilter {
+        search: ask.filter.search,
+        view: match ask.filter.view {
+            CallView::All => calls::CallView::All,
+            CallView::Unheard => calls::CallView::Unheard,
+            CallView::Missed => calls::CallView::Missed,
+            CallView::Recorded => calls::CallView::Recorded,
+        },
+        direction: ask.filter.direction,
+        lead: lead_id,
+        status: None,
+    };
+    let (offset, limit) = (ask.offset, ask.limit.clamp(1, ROWS_MAX));
+    let window = store.read(move |conn| {
+        let totals = calls::totals(conn)?;
+        let page = calls::list(conn, &filter, Span::From(offset), limit)?;
+        // Without a filter the true number is known, beyond what a filtered list is counted to.
+        let unfiltered = filter == calls::CallsFilter::default();
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for listing in &page.rows {
+            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
+        }
+        Ok(CallsWindow {
+            matched: if unfiltered { totals.all } else { page.count.rows.min(COUNT_CAP) },
+            matched_capped: !unfiltered && page.count.is_capped,
+            all: totals.all,
+            unheard: totals.unheard,
+            offset,
+            rows,
+        })
+    });
+    Ok(window.await?)
+}
+
+/// A window onto the leads.
+pub(crate) async fn leads_window(store: &Store, ask: LeadsAsk) -> Result<LeadsWindow, AppError> {
+    let filter = leads::LeadsFilter { search: ask.search, status: None };
+    let (offset, limit) = (ask.offset, ask.limit.clamp(1, ROWS_MAX));
+    let window = store.read(move |conn| {
+        let all = leads::total(conn)?;
+        let page = leads::list(conn, &filter, Span::From(offset), limit)?;
+        let unfiltered = filter == leads::LeadsFilter::default();
+        Ok(LeadsWindow {
+            matched: if unfiltered { all } else { page.count.rows },
+            matched_capped: !unfiltered && page.count.is_capped,
+            all,
+            offset,
+            rows: page.rows.iter().map(lead).collect(),
+        })
+    });
+    Ok(window.await?)
+}
+
+/// The lead page.
+pub(crate) async fn lead_page(store: &Store, id: LeadId, now_ms: i64) -> Result<LeadPage, AppError> {
+    let page = store.read(move |conn| {
+        let Some(found) = leads::get(conn, id)? else { return Ok(None) };
+        let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
+        let totals = calls::lead_totals(conn, id)?;
+        let mut rows = Vec::new();
+        for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
+            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
+        }
+        Ok(Some(LeadPage {
+            lead: lead(&found),
+            summary: found.lead.summary.clone(),
+            notes: found.lead.notes.clone(),
+            created_at_ms: found.lead.created_at_ms,
+            calls: rows,
+            calls_in_all: totals.calls,
+            heard: totals.heard,
+            talk_s: totals.talk_s,
+            appointments: appointments::of_lead(conn, id)?.iter().map(appointment).collect(),
+            next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment),
+        }))
+    });
+    page.await?.ok_or(AppError::NotFound("lead"))
+}

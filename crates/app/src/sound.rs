@@ -1,0 +1,202 @@
+//! What can be done with a stored recording: open it, hear it into a file, export it, see who speaks when.
+
+use std::fs::OpenOptions;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::recording::RecordingState;
+use aftercall_engine::store::table::calls;
+use aftercall_engine::store::table::recordings::{self, Analysis};
+use aftercall_media::{Peaks, Turns};
+use aftercall_player::Source;
+use aftercall_player::offline::{RenderOptions, write_wav};
+use sha2::{Digest as _, Sha256};
+
+use crate::dto::PeaksView;
+use crate::errors::AppError;
+use crate::library::Library;
+use crate::profile::private;
+use crate::report::{Exported, PeaksReport, Played, TurnLine, TurnsReport};
+use crate::start::App;
+
+/// Buckets of a waveform that the window may ask for.
+const BUCKETS_MAX: u32 = 4_000;
+const COPY_BYTES: usize = 256 << 10;
+
+/// A stored recording, decrypted as it is read.
+pub(crate) struct Opened {
+    pub source: Box<dyn Source>,
+    pub duration_ms: i64,
+}
+
+/// Opens a stored recording.
+pub(crate) async fn open(library: &Library, id: &RecordingId) -> Result<Opened, AppError> {
+    let asked = id.clone();
+    let found = library.store.read(move |conn| Ok((recordings::get(conn, &asked)?, recordings::file(conn, &asked)?)));
+    let (row, file) = found.await?;
+    let row = row.ok_or(AppError::NotHere { state: RecordingState::ReadyOnline, reason: None })?;
+    let (true, Some(file)) = (row.state.is_stored(), file) else {
+        return Err(AppError::NotHere { state: row.state, reason: row.reason });
+    };
+    let (vault, id) = (library.vault.clone(), id.clone());
+    let reader = tokio::task::spawn_blocking(move || vault.reader(&id, &file));
+    let reader = reader.await.map_err(|_| AppError::Panicked)??;
+    let duration_ms = row.facts.map_or(0, |facts| facts.duration_ms);
+    Ok(Opened { source: Box::new(reader.cursor()), duration_ms })
+}
+
+async fn analysis(library: &Library, id: &RecordingId) -> Result<(Analysis, i64), AppError> {
+    let asked = id.clone();
+    let found =
+        library.store.read(move |conn| Ok((recordings::get(conn, &asked)?, recordings::analysis(conn, &asked)?)));
+    match found.await? {
+        (Some(row), Some(analysis)) => Ok((analysis, row.facts.map_or(0, |facts| facts.duration_ms))),
+        (Some(row), None) => Err(AppError::NotHere { state: row.state, reason: row.reason }),
+        (None, _) => Err(AppError::NotHere { state: RecordingState::ReadyOnline, reason: None }),
+    }
+}
+
+/// The waveform for the window.
+pub(crate) async fn peaks_view(library: &Library, id: &RecordingId, buckets: u32) -> Result<PeaksView, AppError> {
+    if !(1..=BUCKETS_MAX).contains(&buckets) {
+        return Err(AppError::InvalidInput("a waveform has 1 to 4,000 buckets"));
+    }
+    let peaks = peaks(library, id).await?;
+    let lanes = peaks.buckets(buckets as usize);
+    Ok(PeaksView {
+        channels: peaks.channels(),
+        duration_ms: peaks.duration_ms(),
+        lanes: lanes.into_iter().map(|lane| lane.into_iter().flat_map(|(low, high)| [low, high]).collect()).collect(),
+    })
+}
+
+async fn peaks(library: &Library, id: &RecordingId) -> Result<Peaks, AppError> {
+    let (analysis, _) = analysis(library, id).await?;
+    // Our own bytes: what cannot be read was written by another version, and is made anew with the next download.
+    Peaks::from_bytes(&analysis.peaks).map_err(|_| AppError::NotFound("waveform"))
+}
+
+impl App {
+    /// The first recording of a call.
+    pub(crate) async fn recording_of(&self, sid: &CallSid) -> Result<RecordingId, AppError> {
+        let asked = sid.clone();
+        let listing = self.store().read(move |conn| calls::listing(conn, &asked)).await?;
+        Ok(listing.ok_or(AppError::NotFound("call"))?.recording.id)
+    }
+
+    /// Writes what would be heard into a WAV file, as fast as it can.
+    ///
+    /// # Errors
+    /// `NotHere`; `InvalidInput` for a speed or a span that cannot be meant; `Output`.
+    pub async fn render(
+        &self,
+        sid: &CallSid,
+        speed: f64,
+        from_ms: i64,
+        to_ms: Option<i64>,
+        out: PathBuf,
+    ) -> Result<Played, AppError> {
+        let id = self.recording_of(sid).await?;
+        let source = open(self.library(), &id).await?.source;
+        let options = RenderOptions { speed, from_ms, to_ms };
+        let rendered = tokio::task::spawn_blocking(move || write_wav(source, &options, &out));
+        let rendered = rendered.await.map_err(|_| AppError::Panicked)??;
+        Ok(Played {
+            media_ms: rendered.media_ms,
+            output_ms: rendered.output_ms,
+            skipped_ms: rendered.skipped_ms,
+            underruns: rendered.underruns,
+        })
+    }
+
+    /// Writes the untouched original. The file appears under its name only when it is complete.
+    ///
+    /// # Errors
+    /// `NotHere`; `Output`.
+    pub async fn export(&self, sid: &CallSid, out: PathBuf) -> Result<Exported, AppError> {
+        let id = self.recording_of(sid).await?;
+        let source = open(self.library(), &id).await?.source;
+        tokio::task::spawn_blocking(move || write_original(source, &out)).await.map_err(|_| AppError::Panicked)?
+    }
+
+    /// Who speaks when.
+    ///
+    /// # Errors
+    /// `NotHere`.
+    pub async fn turns(&self, sid: &CallSid) -> Result<TurnsReport, AppError> {
+        let id = self.recording_of(sid).await?;
+        let (analysis, _) = analysis(self.library(), &id).await?;
+        let turns: Turns = serde_json::from_str(&analysis.turns).map_err(|_| AppError::NotFound("turns"))?;
+        let line = |turn: &aftercall_media::Turn| TurnLine {
+            channel: turn.channel,
+            start_ms: turn.start_ms,
+            end_ms: turn.end_ms,
+        };
+        Ok(TurnsReport {
+            channels: turns.channels,
+            duration_ms: turns.duration_ms,
+            turns: turns.turns.iter().map(line).collect(),
+            talk_ms: turns.talk_ms,
+            silence_ms: turns.silence_ms,
+            overlap_ms: turns.overlap_ms,
+        })
+    }
+
+    /// The waveform.
+    ///
+    /// # Errors
+    /// `NotHere`.
+    pub async fn peaks(&self, sid: &CallSid, buckets: u32) -> Result<PeaksReport, AppError> {
+        let id = self.recording_of(sid).await?;
+        let peaks = peaks(self.library(), &id).await?;
+        let lanes = peaks.buckets(buckets as usize);
+        Ok(PeaksReport {
+            channels: peaks.channels(),
+            duration_ms: peaks.duration_ms(),
+            buckets: lanes.into_iter().map(|lane| lane.into_iter().map(|(low, high)| [low, high]).collect()).collect(),
+        })
+    }
+}
+
+/// Copies into `<out>.part`, syncs, then renames: what stands under the name is whole.
+fn write_original(mut source: Box<dyn Source>, out: &Path) -> Result<Exported, AppError> {
+    let mut part = out.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let copied = copy(&mut source, &part);
+    let placed = copied.and_then(|exported| {
+        std::fs::rename(&part, out).map_err(AppError::Output)?;
+        Ok(exported)
+    });
+    if placed.is_err() {
+        // Best effort: the cause that is reported is the first one.
+        let _ = std::fs::remove_file(&part);
+    }
+    placed
+}
+
+fn copy(source: &mut Box<dyn Source>, part: &Path) -> Result<Exported, AppError> {
+    let mut file = private(&mut OpenOptions::new())
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .open(part)
+        .map_err(AppError::Output)?;
+    let mut hash = Sha256::new();
+    let mut bytes = 0;
+    let mut block = vec![0; COPY_BYTES];
+    loop {
+        // A chunk that does not verify is the vault's failure, not the output's.
+        let read = source.read(&mut block).map_err(|error| aftercall_player::PlayerError::Read(error.kind()))?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&block[..read]);
+        file.write_all(&block[..read]).map_err(AppError::Output)?;
+        bytes += read as u64;
+    }
+    file.sync_all().map_err(AppError::Output)?;
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Exported { bytes, sha256, derivative: false })
+}

@@ -1,0 +1,379 @@
+//! From a folder to a running app, or to a reason why not. The window opens either way.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aftercall_domain::clock::{Clock, SystemClock};
+use aftercall_domain::ids::CallSid;
+use aftercall_engine::secrets::{KeyChoice, RootKey, open_root_key};
+use aftercall_engine::store::table::{account, profile};
+use aftercall_engine::store::{Store, StoreError};
+use aftercall_engine::sync::{Depth, SyncLoop, sync_once};
+use aftercall_engine::upstream::{Crm, Limits};
+use aftercall_engine::vault::Vault;
+use aftercall_player::OutputChoice;
+use secrecy::SecretString;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::deck::Deck;
+use crate::downloads::Downloads;
+use crate::dto::{AccountView, SyncState};
+use crate::errors::AppError;
+use crate::events::Events;
+use crate::library::Library;
+use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
+use crate::report::{SignedIn, Synced};
+use crate::{fetch, log, session, syncing};
+
+/// What the process will do with the profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything: sound, syncing and fetching in the background.
+    Window,
+    /// Write, on request.
+    Write,
+    /// Only read, beside a process that may write.
+    Read,
+}
+
+/// How to start.
+#[derive(Clone)]
+pub struct StartOptions {
+    /// The profile's folder, instead of the platform's data folder.
+    pub profile: Option<PathBuf>,
+    /// Where the root key lies.
+    pub key: KeyChoice,
+    /// What the process will do.
+    pub access: Access,
+    /// Where sound goes.
+    pub output: OutputChoice,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long servers are waited for.
+    pub limits: Limits,
+}
+
+impl StartOptions {
+    /// As the environment says: the key by its variables, the system's sound and clock, the platform's folder.
+    pub fn from_env(access: Access) -> Self {
+        Self {
+            profile: None,
+            key: key_choice_from_env(),
+            access,
+            output: OutputChoice::Device,
+            clock: Arc::new(SystemClock::new()),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How the start went.
+pub enum Boot {
+    /// The library is open.
+    Ready(App),
+    /// It is not, for this reason; nothing was changed.
+    Refused(Refusal),
+}
+
+/// Why the library is not open.
+pub struct Refusal {
+    error: Arc<AppError>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Refusal {
+    /// The reason.
+    pub fn to_error(&self) -> AppError {
+        AppError::Refused(Arc::clone(&self.error))
+    }
+
+    /// The reason, for one who asks once.
+    pub fn into_error(self) -> AppError {
+        AppError::Refused(self.error)
+    }
+}
+
+impl Boot {
+    /// Starts the app.
+    pub async fn start(options: StartOptions) -> Self {
+        let clock = options.clock.clone();
+        match App::start(options).await {
+            Ok(app) => Self::Ready(app),
+            Err(error) => {
+                tracing::error!(code = error.code().as_str(), %error, "the start was refused");
+                Self::Refused(Refusal { error: Arc::new(error), clock })
+            }
+        }
+    }
+
+    /// What happens by itself from now on; `None` where nothing can.
+    pub fn events(&self) -> Option<Events> {
+        match self {
+            Self::Ready(app) => Some(app.events()),
+            Self::Refused(_) => None,
+        }
+    }
+
+    /// Saves and stops.
+    pub async fn close(&self) {
+        if let Self::Ready(app) = self {
+            app.close().await;
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        match self {
+            Self::Ready(app) => app.clock().now_ms(),
+            Self::Refused(refusal) => refusal.clock.now_ms(),
+        }
+    }
+}
+
+/// The running app. Cheap to clone; built once and passed.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    library: Library,
+    access: Access,
+    key_in_file: bool,
+    limits: Limits,
+    crm: Mutex<Option<Arc<Crm>>>,
+    sync: Mutex<Option<SyncLoop>>,
+    sync_shown: watch::Sender<SyncState>,
+    downloads: Downloads,
+    deck: Option<Deck>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Held for as long as the app may write.
+    _lock: Mutex<Option<WriteLock>>,
+}
+
+impl App {
+    async fn start(options: StartOptions) -> Result<Self, AppError> {
+        let opening = {
+            let options = options.clone();
+            tokio::task::spawn_blocking(move || open(&options))
+        };
+        let opened = opening.await.map_err(|_| AppError::Panicked)??;
+        let library = Library { store: opened.store, vault: Arc::new(opened.vault), clock: options.clock.clone() };
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let downloads = Downloads::default();
+        let deck = match options.access {
+            Access::Window => {
+                Some(Deck::start(&library, &downloads, options.output.clone(), &tasks, stop.child_token()).await?)
+            }
+            Access::Write | Access::Read => None,
+        };
+        let shown = syncing::never(&library.store).await?;
+        let app = Self(Arc::new(Inner {
+            library,
+            access: options.access,
+            key_in_file: matches!(options.key, KeyChoice::File(_)),
+            limits: options.limits,
+            crm: Mutex::new(None),
+            sync: Mutex::new(None),
+            sync_shown: watch::Sender::new(shown),
+            downloads,
+            deck,
+            tasks,
+            stop,
+            _lock: Mutex::new(opened.lock),
+        }));
+        if options.access != Access::Read
+            && let Some(crm) = session::restore(app.store(), &app.0.limits, app.clock()).await?
+        {
+            app.go_online(Arc::new(crm)).await?;
+        }
+        Ok(app)
+    }
+
+    /// From now on this CRM is synced and fetched from.
+    async fn go_online(&self, crm: Arc<Crm>) -> Result<(), AppError> {
+        *lock(&self.0.crm) = Some(Arc::clone(&crm));
+        if self.0.access != Access::Window {
+            return Ok(());
+        }
+        self.0.downloads.run(self.library(), &crm).await?;
+        let former = lock(&self.0.sync).take();
+        if let Some(former) = former {
+            former.stop().await;
+        }
+        let running = SyncLoop::start(crm, self.store().clone(), self.clock().clone());
+        let shown = syncing::show(running.status(), self.0.sync_shown.clone(), self.0.stop.child_token());
+        self.0.tasks.spawn(shown);
+        *lock(&self.0.sync) = Some(running);
+        Ok(())
+    }
+
+    /// Signs in. The password is kept, sealed, where the person stays signed in.
+    ///
+    /// # Errors
+    /// `WrongPassword` and the rest of the CRM's; nothing is kept of a sign-in that failed.
+    pub async fn sign_in(
+        &self,
+        url: &str,
+        email: &str,
+        password: SecretString,
+        stay_signed_in: bool,
+    ) -> Result<SignedIn, AppError> {
+        let (crm, view) =
+            session::sign_in(self.store(), &self.0.limits, self.clock(), (url, email), password, stay_signed_in)
+                .await?;
+        self.go_online(Arc::new(crm)).await?;
+        Ok(SignedIn {
+            source: aftercall_domain::ids::Source::Crm,
+            account: view.email,
+            user: view.name,
+            role: view.role,
+            business: view.business,
+        })
+    }
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// The library's.
+    pub async fn account(&self) -> Result<Option<AccountView>, AppError> {
+        Ok(self.store().read(account::get).await?.as_ref().map(session::view))
+    }
+
+    /// Syncs once, and waits for it.
+    ///
+    /// # Errors
+    /// `NotSignedIn`; the first failure ends it, and what was read before stays.
+    pub async fn sync_once(&self, full: bool) -> Result<Synced, AppError> {
+        let crm = self.crm()?;
+        let depth = if full { Depth::Full } else { Depth::Usual };
+        Ok(sync_once(&crm, self.store(), &**self.clock(), depth, &|_| {}, &self.0.stop).await?)
+    }
+
+    /// Asks for recordings, and waits until each is here, not to be had, or has used up its window or its polls.
+    ///
+    /// # Errors
+    /// `NotFound` for a call that is not in the library; `NotSignedIn`.
+    pub async fn fetch(&self, sids: &[CallSid], settled: impl Fn(u64)) -> Result<fetch::Outcome, AppError> {
+        let crm = self.crm()?;
+        let outcome = fetch::fetch(self, &crm, sids, settled).await;
+        if self.0.access != Access::Window {
+            self.0.downloads.stop().await;
+        }
+        outcome
+    }
+
+    /// Syncs soon, in the background.
+    pub(crate) fn sync_now(&self) {
+        if let Some(running) = lock(&self.0.sync).as_ref() {
+            running.sync_now();
+        }
+    }
+
+    pub(crate) fn sync_state(&self) -> SyncState {
+        self.0.sync_shown.borrow().clone()
+    }
+
+    fn events(&self) -> Events {
+        let player = match &self.0.deck {
+            Some(deck) => deck.states(),
+            None => watch::Sender::new(crate::deck::empty()).subscribe(),
+        };
+        Events::of(self.store(), player, self.0.sync_shown.subscribe())
+    }
+
+    pub(crate) fn key_in_file(&self) -> bool {
+        self.0.key_in_file
+    }
+
+    pub(crate) fn library(&self) -> &Library {
+        &self.0.library
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.library.store
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.library.clock
+    }
+
+    pub(crate) fn downloads(&self) -> Result<&Downloads, AppError> {
+        match self.0.access {
+            Access::Window | Access::Write => Ok(&self.0.downloads),
+            Access::Read => Err(StoreError::ReadOnly.into()),
+        }
+    }
+
+    pub(crate) fn deck(&self) -> Result<&Deck, AppError> {
+        self.0.deck.as_ref().ok_or(AppError::InvalidInput("there is no player without a window"))
+    }
+
+    fn crm(&self) -> Result<Arc<Crm>, AppError> {
+        lock(&self.0.crm).clone().ok_or(AppError::NotSignedIn)
+    }
+
+    /// Saves the position, stops the sound, the sync and the downloads, and waits for them.
+    pub async fn close(&self) {
+        if let Some(deck) = &self.0.deck {
+            deck.close().await;
+        }
+        self.0.stop.cancel();
+        let running = lock(&self.0.sync).take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+        self.0.downloads.stop().await;
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        lock(&self.0._lock).take();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Opened {
+    store: Store,
+    vault: Vault,
+    lock: Option<WriteLock>,
+}
+
+/// Folder, lock, key, library, vault, in this order: no key is looked at, and nothing upgraded, in a profile that
+/// somebody else is writing to.
+fn open(options: &StartOptions) -> Result<Opened, AppError> {
+    let folder = ProfileFolder::of(options.profile.as_deref())?;
+    if options.access == Access::Read && folder.has_library() {
+        let key = open_root_key(folder.path(), &options.key)?;
+        match Store::open_for_reading(&folder.library(), &key.db_key()) {
+            Ok(store) => return with_vault(store, &folder, &key, None),
+            // Nobody has opened it since the update: this process does what the window would do.
+            Err(StoreError::NeedsUpgrade) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    folder.prepare()?;
+    let lock = folder.lock()?;
+    log::start(&folder.logs());
+    let key = open_root_key(folder.path(), &options.key)?;
+    let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
+    with_vault(store, &folder, &key, Some(lock))
+}
+
+fn with_vault(
+    store: Store,
+    folder: &ProfileFolder,
+    key: &RootKey,
+    lock: Option<WriteLock>,
+) -> Result<Opened, AppError> {
+    let name_mac = store.read_blocking(profile::name_mac)?;
+    let vault = Vault::open(&folder.recordings(), *name_mac, key.file_kek())?;
+    Ok(Opened { store, vault, lock })
+}
+
+impl From<std::io::Error> for AppError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Profile(ProfileError::Io(error))
+    }
+}

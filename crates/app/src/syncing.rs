@@ -1,0 +1,62 @@
+//! How fresh the library is, in the window's words.
+
+use aftercall_engine::store::Store;
+use aftercall_engine::sync::{self, SyncStatus, last_success_at_ms};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::dto::{SyncPhase, SyncState};
+use crate::errors::AppError;
+
+/// Before the first step of a sync task.
+pub(crate) async fn never(store: &Store) -> Result<SyncState, AppError> {
+    Ok(SyncState {
+        phase: SyncPhase::Never,
+        last_success_at_ms: last_success_at_ms(store).await?,
+        next_try_at_ms: None,
+        calls_seen: 0,
+        calls_total: 0,
+        rejected: 0,
+    })
+}
+
+fn state(status: &SyncStatus) -> SyncState {
+    SyncState {
+        phase: match status.phase {
+            sync::SyncPhase::Never => SyncPhase::Never,
+            sync::SyncPhase::FirstSync => SyncPhase::FirstSync,
+            sync::SyncPhase::Syncing => SyncPhase::Syncing,
+            sync::SyncPhase::Fresh => SyncPhase::Fresh,
+            sync::SyncPhase::Offline => SyncPhase::Offline,
+            sync::SyncPhase::ServerUnavailable => SyncPhase::ServerUnavailable,
+            sync::SyncPhase::SignInAgain => SyncPhase::SignInAgain,
+            sync::SyncPhase::RateLimited => SyncPhase::RateLimited,
+            sync::SyncPhase::Forbidden => SyncPhase::Forbidden,
+        },
+        last_success_at_ms: status.last_success_at_ms,
+        next_try_at_ms: status.next_try_at_ms,
+        calls_seen: status.progress.calls_seen,
+        calls_total: status.progress.calls_total,
+        rejected: status.progress.rejected,
+    }
+}
+
+/// Shows one sync task's status until it stops.
+pub(crate) async fn show(
+    mut status: watch::Receiver<SyncStatus>,
+    shown: watch::Sender<SyncState>,
+    stop: CancellationToken,
+) {
+    loop {
+        let now = state(&status.borrow_and_update());
+        shown.send_if_modified(|before| {
+            let news = *before != now;
+            before.clone_from(&now);
+            news
+        });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = status.changed() => if changed.is_err() { return },
+        }
+    }
+}

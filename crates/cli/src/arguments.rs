@@ -1,0 +1,212 @@
+//! What can be typed. `cli.md` is the contract: a flag is added there and here together.
+
+use std::path::PathBuf;
+
+use aftercall_domain::ids::{CalendarId, CallSid, LeadId};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Listen back to phone calls, without a window.
+#[derive(Parser)]
+#[command(name = "aftercall-cli", version, arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+pub struct Common {
+    /// The profile's folder, instead of the platform's data folder
+    #[arg(long, value_name = "DIR", global = true)]
+    pub profile: Option<PathBuf>,
+    /// One JSON object on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Sign in
+    Login {
+        /// Where
+        #[command(subcommand)]
+        source: LoginSource,
+    },
+    /// Sync once
+    Sync {
+        /// Read everything again
+        #[arg(long)]
+        full: bool,
+    },
+    /// List calls, newest first
+    Calls {
+        /// Names, numbers, words of the summary
+        #[arg(long, value_name = "Q")]
+        search: Option<String>,
+        /// One direction only
+        #[arg(long)]
+        direction: Option<DirectionArgument>,
+        /// One lead's
+        #[arg(long, value_name = "ID")]
+        lead: Option<LeadId>,
+        /// The source's status word
+        #[arg(long, value_name = "S")]
+        status: Option<String>,
+        /// With a recording
+        #[arg(long)]
+        has_recording: bool,
+        /// Which page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// All that is known of a call
+    Call {
+        /// The call
+        sid: CallSid,
+    },
+    /// List leads, by last contact
+    Leads {
+        /// Name, number, e-mail
+        #[arg(long, value_name = "Q")]
+        search: Option<String>,
+        /// Key of the status
+        #[arg(long, value_name = "S")]
+        status: Option<String>,
+        /// Which page
+        #[command(flatten)]
+        page: Page,
+    },
+    /// The lead page
+    Lead {
+        /// The lead
+        id: LeadId,
+    },
+    /// List appointments, by start
+    Appointments {
+        /// First day, 2026-11-23, or a moment, 2026-11-23T10:00:00Z
+        #[arg(long, value_name = "D")]
+        from: Option<String>,
+        /// Last day, or the moment before which they start
+        #[arg(long, value_name = "D")]
+        to: Option<String>,
+        /// One calendar's
+        #[arg(long, value_name = "ID")]
+        calendar: Option<CalendarId>,
+    },
+    /// Ask for recordings and wait for them
+    Fetch {
+        /// The calls
+        #[arg(required = true, value_name = "SID")]
+        sids: Vec<CallSid>,
+    },
+    /// Write what would be heard
+    Play {
+        /// The call
+        sid: CallSid,
+        /// 0.5 to 3
+        #[arg(long, value_name = "X", default_value_t = 1.0)]
+        speed: f64,
+        /// Seconds from the beginning
+        #[arg(long, value_name = "S", default_value_t = 0.0)]
+        from: f64,
+        /// Seconds from the beginning; to the end where it is left out
+        #[arg(long, value_name = "S")]
+        to: Option<f64>,
+        /// The WAV file to write
+        #[arg(long, value_name = "FILE.wav")]
+        out: PathBuf,
+    },
+    /// Write the original, byte for byte
+    Export {
+        /// The call
+        sid: CallSid,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Who speaks when
+    Turns {
+        /// The call
+        sid: CallSid,
+    },
+    /// The waveform
+    Peaks {
+        /// The call
+        sid: CallSid,
+        /// How many pairs per channel
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        buckets: u32,
+    },
+    /// Look at a database, or upgrade it
+    Db {
+        /// Which
+        #[command(subcommand)]
+        what: DbCommand,
+    },
+    /// Check everything, with the cause and one fix for what is wrong
+    Doctor,
+}
+
+/// Where to sign in.
+#[derive(Subcommand)]
+pub enum LoginSource {
+    /// The company's CRM; the password comes from standard input or AFTERCALL_PASSWORD
+    Crm {
+        /// The CRM's address; plain http for this computer only
+        #[arg(long)]
+        url: String,
+        /// E-mail of the account
+        #[arg(long)]
+        email: String,
+    },
+}
+
+/// What to do with a database file.
+#[derive(Subcommand)]
+pub enum DbCommand {
+    /// Say what it is and what an upgrade would do
+    Check {
+        /// The database
+        file: PathBuf,
+    },
+    /// Bring it to the schema of this version, after a copy was made
+    Upgrade {
+        /// The database
+        file: PathBuf,
+    },
+}
+
+/// A page of a list.
+#[derive(Args)]
+pub struct Page {
+    /// Rows at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// `next_cursor` of the page before
+    #[arg(long, value_name = "C")]
+    pub cursor: Option<String>,
+}
+
+/// Which way a call went.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DirectionArgument {
+    /// A customer called
+    Inbound,
+    /// We called
+    Outbound,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_declaration_of_the_commands_is_sound() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

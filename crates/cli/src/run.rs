@@ -1,0 +1,208 @@
+//! From the arguments to the app and back.
+
+use std::io::{IsTerminal as _, Read as _};
+use std::path::PathBuf;
+
+use aftercall_app::report::CheckStatus;
+use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
+use aftercall_app::start::{Access, App, Boot, StartOptions};
+use aftercall_app::{database, doctor};
+use aftercall_domain::call::Direction;
+use aftercall_domain::error::Code;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use crate::arguments::{Arguments, Command, DbCommand, DirectionArgument, LoginSource};
+use crate::output::{Failure, Output};
+use crate::{human, progress};
+
+const PASSWORD_VARIABLE: &str = "AFTERCALL_PASSWORD";
+
+/// Runs one command.
+pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
+    let options = |access| StartOptions { profile: arguments.common.profile.clone(), ..StartOptions::from_env(access) };
+    match &arguments.command {
+        Command::Doctor => {
+            let diagnosis = doctor::diagnose(&options(Access::Read)).await;
+            let failed = diagnosis.checks.iter().any(|check| check.status == CheckStatus::Fail);
+            if !failed {
+                return output.answer(&diagnosis, human::diagnosis);
+            }
+            if !output.json {
+                output.answer(&diagnosis, human::diagnosis)?;
+            }
+            Err(Failure {
+                // The object stands as it is: each check carries its own cause.
+                code: Code::Internal,
+                message: "a check failed".into(),
+                partly: Some(as_value(&diagnosis)),
+            })
+        }
+        Command::Db { what } => {
+            let report = match what {
+                DbCommand::Check { file } => database::check(file, &options(Access::Read)).await?,
+                DbCommand::Upgrade { file } => database::upgrade(file, &options(Access::Write)).await?,
+            };
+            output.answer(&report, human::database)
+        }
+        Command::Login { .. } | Command::Sync { .. } | Command::Fetch { .. } => {
+            let app = open(options(Access::Write)).await?;
+            let result = write(&app, &arguments.command, output).await;
+            app.close().await;
+            result
+        }
+        _ => {
+            let app = open(options(Access::Read)).await?;
+            let result = read(&app, &arguments.command, output).await;
+            app.close().await;
+            result
+        }
+    }
+}
+
+async fn open(options: StartOptions) -> Result<App, Failure> {
+    match Boot::start(options).await {
+        Boot::Ready(app) => Ok(app),
+        Boot::Refused(refusal) => Err(refusal.into_error().into()),
+    }
+}
+
+/// Commands that change the profile.
+async fn write(app: &App, command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Login { source: LoginSource::Crm { url, email } } => {
+            let password = password()?;
+            let waiting = progress::spinner("signing in");
+            let signed_in = app.sign_in(url, email, password, true).await;
+            waiting.finish_and_clear();
+            output.answer(&signed_in?, human::signed_in)
+        }
+        Command::Sync { full } => {
+            let waiting = progress::spinner("syncing");
+            let synced = tokio::select! {
+                synced = app.sync_once(*full) => synced,
+                // What was committed stays; the next sync goes on from there.
+                () = interrupted() => Err(aftercall_app::errors::AppError::Cancelled),
+            };
+            waiting.finish_and_clear();
+            output.answer(&synced?, human::synced)
+        }
+        Command::Fetch { sids } => {
+            let bar = progress::bar(sids.len() as u64, "fetching");
+            let outcome = tokio::select! {
+                outcome = app.fetch(sids, |settled| bar.set_position(settled)) => outcome?,
+                // The rows stay queued: the window, or the next fetch, goes on with them.
+                () = interrupted() => return Err(aftercall_app::errors::AppError::Cancelled.into()),
+            };
+            bar.finish_and_clear();
+            match outcome.failure {
+                None => output.answer(&outcome.fetched, human::fetched),
+                Some(failure) => {
+                    if !output.json {
+                        output.answer(&outcome.fetched, human::fetched)?;
+                    }
+                    let failure = Failure::from(failure);
+                    Err(Failure { partly: Some(as_value(&outcome.fetched)), ..failure })
+                }
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Commands that only read, and may run beside the window.
+async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failure> {
+    match command {
+        Command::Calls { search, direction, lead, status, has_recording, page } => {
+            let ask = CallsAsk {
+                search: search.clone().unwrap_or_default(),
+                direction: direction.map(|direction| match direction {
+                    DirectionArgument::Inbound => Direction::Inbound,
+                    DirectionArgument::Outbound => Direction::Outbound,
+                }),
+                lead: *lead,
+                status: status.clone(),
+                has_recording: *has_recording,
+                limit: page.limit,
+                cursor: page.cursor.clone(),
+            };
+            output.answer(&app.report_calls(ask).await?, human::calls)
+        }
+        Command::Call { sid } => output.answer(&app.report_call(sid).await?, human::call),
+        Command::Leads { search, status, page } => {
+            let ask = LeadsAsk {
+                search: search.clone().unwrap_or_default(),
+                status: status.clone(),
+                limit: page.limit,
+                cursor: page.cursor.clone(),
+            };
+            output.answer(&app.report_leads(ask).await?, human::leads)
+        }
+        Command::Lead { id } => output.answer(&app.report_lead(*id).await?, human::lead),
+        Command::Appointments { from, to, calendar } => {
+            let ask = AppointmentsAsk { from: from.clone(), to: to.clone(), calendar: *calendar };
+            output.answer(&app.report_appointments(ask).await?, human::appointments)
+        }
+        Command::Play { sid, speed, from, to, out } => {
+            let from_ms = milliseconds(*from)?;
+            let to_ms = to.map(milliseconds).transpose()?;
+            let waiting = progress::spinner("rendering");
+            let played = app.render(sid, *speed, from_ms, to_ms, out.clone()).await;
+            waiting.finish_and_clear();
+            output.answer(&played?, |played| human::played(played, out))
+        }
+        Command::Export { sid, out } => {
+            let exported = app.export(sid, out.clone()).await?;
+            output.answer(&exported, |exported| human::exported(exported, out))
+        }
+        Command::Turns { sid } => output.answer(&app.turns(sid).await?, human::turns),
+        Command::Peaks { sid, buckets } => output.answer(&app.peaks(sid, *buckets).await?, human::peaks),
+        _ => Ok(()),
+    }
+}
+
+fn password() -> Result<SecretString, Failure> {
+    if let Some(password) = std::env::var_os(PASSWORD_VARIABLE) {
+        let password = password.into_string().map_err(|_| Failure::invalid("the password is not text"))?;
+        return Ok(SecretString::from(password));
+    }
+    if std::io::stdin().is_terminal() {
+        return Err(Failure::invalid(format!("give the password by standard input or {PASSWORD_VARIABLE}")));
+    }
+    let mut text = String::new();
+    // More than any password, and no endless pipe.
+    std::io::stdin()
+        .take(64 << 10)
+        .read_to_string(&mut text)
+        .map_err(|_| Failure::invalid("the password could not be read from standard input"))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(Failure::invalid(format!("give the password by standard input or {PASSWORD_VARIABLE}")));
+    }
+    Ok(SecretString::from(password.to_owned()))
+}
+
+fn milliseconds(seconds: f64) -> Result<i64, Failure> {
+    let ms = (seconds * 1000.0).round();
+    if (0.0..=1e12).contains(&ms) {
+        Ok(ms as i64)
+    } else {
+        Err(Failure::invalid("a time is a number of seconds from the beginning"))
+    }
+}
+
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without the signal there is nothing to wait for.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn as_value(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_else(|_| json!({}))
+}
+
+/// The absolute form of a path, for messages.
+pub fn shown(path: &std::path::Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
+}

@@ -1,0 +1,58 @@
+//! What the window's commands share: the app, once it has started.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aftercall_app::start::{Access, Boot, StartOptions};
+use tokio::sync::{OnceCell, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+/// Answers of `rec://` under way at once: each is one whole buffer.
+const RESPONSES_MAX: usize = 8;
+
+/// The app behind the window. The window opens at once; whoever needs the app waits for its start.
+#[derive(Clone)]
+pub struct Shell(Arc<Inner>);
+
+struct Inner {
+    options: StartOptions,
+    boot: OnceCell<Boot>,
+    responses: Semaphore,
+    listener: Mutex<CancellationToken>,
+}
+
+impl Shell {
+    /// Nothing is opened yet.
+    pub fn new(profile: Option<PathBuf>) -> Self {
+        let options = StartOptions { profile, ..StartOptions::from_env(Access::Window) };
+        Self(Arc::new(Inner {
+            options,
+            boot: OnceCell::new(),
+            responses: Semaphore::new(RESPONSES_MAX),
+            listener: Mutex::new(CancellationToken::new()),
+        }))
+    }
+
+    /// The app; starts it for the first that asks.
+    pub async fn boot(&self) -> &Boot {
+        self.0.boot.get_or_init(|| Boot::start(self.0.options.clone())).await
+    }
+
+    /// The app, where it has started.
+    pub fn started(&self) -> Option<&Boot> {
+        self.0.boot.get()
+    }
+
+    /// Room for one more answer.
+    pub fn responses(&self) -> &Semaphore {
+        &self.0.responses
+    }
+
+    /// A reloaded page listens anew: the former page's listener is told to stop.
+    pub fn new_listener(&self) -> CancellationToken {
+        let fresh = CancellationToken::new();
+        let mut listener = self.0.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *listener, fresh.clone()).cancel();
+        fresh
+    }
+}

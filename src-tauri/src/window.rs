@@ -1,0 +1,135 @@
+//! The one window, and how it goes.
+
+use std::time::Duration;
+
+use tauri::webview::NewWindowResponse;
+use tauri::{AppHandle, Builder, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+
+use crate::shell::Shell;
+use crate::{protocol, rpc};
+
+/// The window's label; capabilities and the protocol know no other.
+pub const LABEL: &str = "main";
+
+/// How long saving and stopping may hold up the end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Vite's server, in a build without the interface inside.
+const DEV_ORIGIN: &str = "http://localhost:1420";
+
+/// The origins of the app's own pages, exact.
+pub fn app_origins() -> Vec<&'static str> {
+    let mut origins = vec!["tauri://localhost", "http://tauri.localhost", "https://tauri.localhost"];
+    if cfg!(not(feature = "custom-protocol")) {
+        origins.push(DEV_ORIGIN);
+    }
+    origins
+}
+
+/// Whether the page may go there: only within the app.
+fn may_navigate(url: &Url) -> bool {
+    // `Url::origin` is opaque for tauri://, so the parts are compared.
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let origin = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());
+    url.username().is_empty() && app_origins().contains(&origin.as_str())
+}
+
+/// The shell on any runtime; tests use the mock one.
+pub fn build<R: Runtime>(builder: Builder<R>, shell: Shell) -> Builder<R> {
+    let for_protocol = shell.clone();
+    builder
+        .manage(shell)
+        .register_asynchronous_uri_scheme_protocol("rec", move |context, request, responder| {
+            protocol::answer(&for_protocol, &context, request, responder);
+        })
+        .invoke_handler(tauri::generate_handler![rpc::rpc, rpc::events])
+        .setup(|app| {
+            open(app.handle())?;
+            let handle = app.handle().clone();
+            tauri::async_runtime::spawn(async move {
+                // Starts while the page loads.
+                handle.state::<Shell>().boot().await;
+            });
+            close_on_signal(app.handle());
+            Ok(())
+        })
+        .on_window_event(|window, event| {
+            if let WindowEvent::CloseRequested { api, .. } = event {
+                api.prevent_close();
+                // A window that is hidden looks closed at once, while the position is being saved.
+                let _ = window.hide();
+                close(window.app_handle());
+            }
+        })
+}
+
+fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
+    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+        .title("Aftercall")
+        .inner_size(1280.0, 800.0)
+        .min_inner_size(900.0, 600.0)
+        .on_navigation(may_navigate)
+        .on_new_window(|_, _| NewWindowResponse::Deny)
+        .build()?;
+    Ok(())
+}
+
+/// Saves, stops the sound and the tasks, then ends the process.
+fn close<R: Runtime>(app: &AppHandle<R>) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let shell = app.state::<Shell>().inner().clone();
+        if let Some(boot) = shell.started()
+            && tokio::time::timeout(CLOSE_PATIENCE, boot.close()).await.is_err()
+        {
+            tracing::warn!("closing took too long and was cut short");
+        }
+        app.exit(0);
+    });
+}
+
+/// A session that ends, or a terminal that is closed, saves as a closed window does.
+#[cfg(unix)]
+fn close_on_signal<R: Runtime>(app: &AppHandle<R>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        close(&app);
+    });
+}
+
+#[cfg(not(unix))]
+fn close_on_signal<R: Runtime>(_: &AppHandle<R>) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_never_leaves_the_app() {
+        for allowed in ["tauri://localhost/", "tauri://localhost/index.html#/calls", "http://tauri.localhost/"] {
+            assert!(may_navigate(&allowed.parse().unwrap()), "{allowed}");
+        }
+        for refused in [
+            "https://example.com/",
+            "http://tauri.localhost.example.com/",
+            "http://tauri.localhost:8080/",
+            "http://user@tauri.localhost/",
+            "rec://localhost/crm:CA1",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "javascript:alert(1)",
+            "about:blank",
+        ] {
+            assert!(!may_navigate(&refused.parse().unwrap()), "{refused}");
+        }
+    }
+}

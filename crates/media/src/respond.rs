@@ -1,11 +1,24 @@
 //! What `rec://` answers: one pure function from a request and what is known of a recording to a response.
+//!
+//! Each status has one meaning (200/206 audio, 202 on its way, 404 not to be had, 403 not now or not for you, 500 broken
+//! here). 502, 503 and 504 are never sent: nothing here asks the network.
 
 use aftercall_domain::ids::RecordingId;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use serde_json::{Value, json};
 
+use crate::range::{Resolved, resolve};
 use crate::read_at::ReadAt;
 
 /// Most bytes in one 206: a webview takes a body as one whole buffer.
 pub const PART_BYTES_MAX: u64 = 4 << 20;
+/// Most bytes in one 200; no larger recording is taken in.
+const WHOLE_BYTES_MAX: u64 = crate::scan::FILE_BYTES_MAX;
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+const EXPOSED: &str = "Content-Range, Accept-Ranges, Content-Length, Content-Type, ETag, Retry-After";
+const ASKABLE: &str = "Range, If-Range, If-None-Match";
 
 /// What is known of the recording that was asked for.
 #[derive(Clone, Copy)]
@@ -48,14 +61,224 @@ pub enum Presence<'a> {
 }
 
 /// Answers one request. `app_origins` are the origins of the app's own window, exact; the first is named where the
-/// request has no `Origin`.
-pub fn respond(request: &http::Request<()>, presence: Presence<'_>, app_origins: &[&str]) -> http::Response<Vec<u8>> {
-    let _ = (request, presence, app_origins);
-    unimplemented!()
+/// request has no `Origin`. A request from any other origin is refused with 403.
+pub fn respond(request: &Request<()>, presence: Presence<'_>, app_origins: &[&str]) -> Response<Vec<u8>> {
+    let mut response = match Caller::of(request.headers(), app_origins) {
+        Caller::Stranger => json_answer(StatusCode::FORBIDDEN, &json!({"error": "forbidden", "reason": "origin"})),
+        Caller::App(origin) => {
+            let mut response = answer(request, presence);
+            if let Some(origin) = origin.and_then(|o| HeaderValue::from_str(o).ok()) {
+                response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            }
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // `same-origin` would block the window's own <audio> on Windows, where both have hosts of their own.
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin"));
+    if request.method() == Method::HEAD {
+        response.body_mut().clear();
+    }
+    response
 }
 
-/// The recording that `rec://localhost/<id>` or `http://rec.localhost/<id>` names, or `None` for anything odd.
-pub fn recording_id_of(uri: &http::Uri) -> Option<RecordingId> {
-    let _ = uri;
-    unimplemented!()
+enum Caller<'a> {
+    App(Option<&'a str>),
+    Stranger,
+}
+
+impl<'a> Caller<'a> {
+    fn of(headers: &HeaderMap, app_origins: &[&'a str]) -> Self {
+        match headers.get(header::ORIGIN) {
+            None => Self::App(app_origins.first().copied()),
+            Some(asked) => {
+                let known = app_origins.iter().find(|origin| origin.as_bytes() == asked.as_bytes());
+                known.map_or(Self::Stranger, |origin| Self::App(Some(origin)))
+            }
+        }
+    }
+}
+
+fn answer(request: &Request<()>, presence: Presence<'_>) -> Response<Vec<u8>> {
+    match *request.method() {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => return preflight(),
+        Method::POST | Method::PUT | Method::DELETE | Method::PATCH | Method::TRACE | Method::CONNECT => {
+            return with_allow(empty(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        _ => return with_allow(empty(StatusCode::NOT_IMPLEMENTED)),
+    }
+    match presence {
+        Presence::Here { body, etag, content_type } => {
+            stored(request, body, etag, content_type).unwrap_or_else(|_| broken("damaged", "damaged"))
+        }
+        Presence::Coming { attempt, max_attempts, retry_after_s } => {
+            let mut response = json_answer(
+                StatusCode::ACCEPTED,
+                &json!({
+                    "status": "processing", "attempt": attempt, "max_attempts": max_attempts, "retry_after": retry_after_s
+                }),
+            );
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+            response
+        }
+        Presence::Absent { reason } => {
+            json_answer(StatusCode::NOT_FOUND, &json!({"error": "not_found", "reason": reason}))
+        }
+        Presence::Broken { error, reason } => broken(error, reason),
+        Presence::Forbidden { reason } => {
+            json_answer(StatusCode::FORBIDDEN, &json!({"error": "forbidden", "reason": reason}))
+        }
+    }
+}
+
+/// In the order of RFC 9110, 13.2.2: If-Match, If-None-Match, then Range under If-Range. Dates are never compared,
+/// because no Last-Modified is sent.
+fn stored(
+    request: &Request<()>,
+    body: &dyn ReadAt,
+    etag: &str,
+    content_type: &str,
+) -> std::io::Result<Response<Vec<u8>>> {
+    let headers = request.headers();
+    let tag = format!("\"{}\"", etag.trim_matches('"'));
+    let len = body.len()?;
+    if headers.contains_key(header::IF_MATCH) && !lists_tag(headers, &header::IF_MATCH, |other| other == tag) {
+        return Ok(tagged(empty(StatusCode::PRECONDITION_FAILED), &tag));
+    }
+    let weakly = |other: &str| other.strip_prefix("W/").unwrap_or(other) == tag;
+    if lists_tag(headers, &header::IF_NONE_MATCH, weakly) {
+        let mut response = tagged(empty(StatusCode::NOT_MODIFIED), &tag);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        return Ok(response);
+    }
+    let response = match asked_range(request, &tag, len) {
+        Resolved::Unsatisfiable => {
+            let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+            set(&mut response, header::CONTENT_RANGE, &format!("bytes */{len}"));
+            response
+        }
+        Resolved::Part { first, last } => {
+            let last = last.min(first + PART_BYTES_MAX - 1);
+            let mut response = filled(StatusCode::PARTIAL_CONTENT, body, first, last - first + 1, true)?;
+            set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{len}"));
+            response
+        }
+        Resolved::Whole if len > WHOLE_BYTES_MAX => return Ok(broken("damaged", "damaged")),
+        Resolved::Whole => filled(StatusCode::OK, body, 0, len, request.method() == Method::GET)?,
+    };
+    let mut response = tagged(response, &tag);
+    set(&mut response, header::CONTENT_TYPE, content_type);
+    set(&mut response, header::CONTENT_DISPOSITION, "inline");
+    Ok(response)
+}
+
+fn asked_range(request: &Request<()>, tag: &str, len: u64) -> Resolved {
+    let mut ranges = request.headers().get_all(header::RANGE).iter();
+    match (ranges.next(), ranges.next()) {
+        // Only GET defines Range; two lines join to several ranges.
+        (Some(range), None) if request.method() == Method::GET => {
+            let condition = request.headers().get(header::IF_RANGE);
+            let holds = condition.is_none_or(|value| value.as_bytes() == tag.as_bytes());
+            if holds { resolve(range.as_bytes(), len) } else { Resolved::Whole }
+        }
+        _ => Resolved::Whole,
+    }
+}
+
+/// Whether any tag of a list header (or `*`) satisfies `same`.
+fn lists_tag(headers: &HeaderMap, name: &HeaderName, same: impl Fn(&str) -> bool) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || same(tag))
+}
+
+fn filled(
+    status: StatusCode,
+    body: &dyn ReadAt,
+    first: u64,
+    count: u64,
+    read: bool,
+) -> std::io::Result<Response<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    if read {
+        bytes.resize(usize::try_from(count).map_err(|_| std::io::ErrorKind::OutOfMemory)?, 0);
+        body.read_exact_at(&mut bytes, first)?;
+    }
+    let mut response = Response::new(bytes);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(count));
+    Ok(response)
+}
+
+fn tagged(mut response: Response<Vec<u8>>, tag: &str) -> Response<Vec<u8>> {
+    set(&mut response, header::ETAG, tag);
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response
+}
+
+fn broken(error: &str, reason: &str) -> Response<Vec<u8>> {
+    json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": error, "reason": reason}))
+}
+
+fn preflight() -> Response<Vec<u8>> {
+    let mut response = with_allow(empty(StatusCode::NO_CONTENT));
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ASKABLE));
+    response
+}
+
+fn with_allow(mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(METHODS));
+    response
+}
+
+fn empty(status: StatusCode) -> Response<Vec<u8>> {
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response
+}
+
+fn json_answer(status: StatusCode, value: &Value) -> Response<Vec<u8>> {
+    let bytes = value.to_string().into_bytes();
+    let mut response = empty(status);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = bytes;
+    response
+}
+
+fn set(response: &mut Response<Vec<u8>>, name: HeaderName, value: &str) {
+    // Tags and types are ours; one that is no header value is left out rather than a panic.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// The recording that `rec://localhost/<id>` or `http://rec.localhost/<id>` names, or `None` for anything odd: the
+/// colon of an id may be percent-encoded once, nothing else may.
+pub fn recording_id_of(uri: &Uri) -> Option<RecordingId> {
+    match (uri.scheme_str(), uri.authority()?.as_str()) {
+        (Some("rec"), "localhost") | (Some("http" | "https"), "rec.localhost") => {}
+        _ => return None,
+    }
+    let path = uri.path().strip_prefix('/')?;
+    match path.split_once('%') {
+        None => path.parse().ok(),
+        Some((source, rest)) => {
+            let sid = rest.strip_prefix("3A").or_else(|| rest.strip_prefix("3a"))?;
+            format!("{source}:{sid}").parse().ok()
+        }
+    }
 }

@@ -186,6 +186,12 @@ impl CallLog {
         Some(1 + (roll >> 8) % (count - self.leads.fresh()))
     }
 
+    /// Status and direction, without computing the rest: what the list filters by.
+    pub(crate) fn status_and_direction(&self, row: u64) -> (&'static str, Option<&'static str>) {
+        let kind = self.kind(row);
+        (status_of(kind, mix(self.seed, 6, row)), direction_of(kind))
+    }
+
     fn created_us(&self, row: u64) -> i64 {
         if let Some(at) = usize::try_from(row).ok().and_then(|row| self.recent_us.get(row)) {
             return *at;
@@ -216,7 +222,7 @@ impl CallLog {
             (_, Some(id)) => super::leads::phone_of(id),
             (_, None) => stranger,
         };
-        let outbound = matches!(kind, b'O' | b'P' | b'L' | b'o');
+        let outbound = Side::Outbound.has(kind);
         let (from, to) =
             if outbound { (BUSINESS_NUMBER.to_owned(), customer) } else { (customer, BUSINESS_NUMBER.to_owned()) };
         let recording = is_recorded(kind).then(|| self.recording_rank(row));
@@ -247,12 +253,7 @@ impl CallLog {
             } else {
                 pick(&["completed", "completed", "in-progress"], roll >> 3)
             },
-            direction: match kind {
-                b'n' => None,
-                b'u' => Some("unknown"),
-                _ if outbound => Some("outbound"),
-                _ => Some("inbound"),
-            },
+            direction: direction_of(kind),
             twilio_direction: match kind {
                 b'n' => None,
                 b'P' => Some("outbound-dial"),
@@ -328,6 +329,15 @@ fn block_order(seed: u64, block: u64) -> usize {
 
 fn is_recorded(kind: u8) -> bool {
     b"IOP".contains(&kind)
+}
+
+fn direction_of(kind: u8) -> Option<&'static str> {
+    match kind {
+        b'n' => None,
+        b'u' => Some("unknown"),
+        _ if Side::Outbound.has(kind) => Some("outbound"),
+        _ => Some("inbound"),
+    }
 }
 
 fn status_of(kind: u8, roll: u64) -> &'static str {

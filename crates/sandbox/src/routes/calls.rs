@@ -48,11 +48,11 @@ pub(super) fn list(visit: &Visit) -> Response {
     let direction = filter("direction").filter(|direction| direction != "all");
     let search = filter("search");
     let world = visit.world;
-    let unchanged = world.state().removed_calls.is_empty();
+    let removed = world.state().removed_calls.clone();
     let rows = world.calls.rows();
     let (skip, take) = (offset.unsigned_abs(), limit.unsigned_abs());
     let (total, page): (u64, Vec<Call>) =
-        if unchanged && lead_id.is_none() && status.is_none() && direction.is_none() && search.is_none() {
+        if removed.is_empty() && lead_id.is_none() && status.is_none() && direction.is_none() && search.is_none() {
             (rows, (skip..skip.saturating_add(take).min(rows)).filter_map(|row| world.call(row)).collect())
         } else {
             let mut total = 0;
@@ -61,15 +61,26 @@ pub(super) fn list(visit: &Visit) -> Response {
                 if lead_id.is_some_and(|id| world.calls.lead_of(row).map(|known| known as i64) != Some(id)) {
                     continue;
                 }
+                let (known_status, known_direction) = world.calls.status_and_direction(row);
+                if status.as_deref().is_some_and(|wanted| wanted != known_status)
+                    || direction.as_deref().is_some_and(|wanted| Some(wanted) != known_direction)
+                    || removed.contains(&row)
+                {
+                    continue;
+                }
+                let on_page = total >= skip && total < skip.saturating_add(take);
+                if search.is_none() && !on_page {
+                    // Only counted.
+                    total += 1;
+                    continue;
+                }
                 let Some(call) = world.call(row) else { continue };
-                let fits = status.as_deref().is_none_or(|wanted| wanted == call.status)
-                    && direction.as_deref().is_none_or(|wanted| Some(wanted) == call.direction)
-                    && search.as_deref().is_none_or(|needle| {
-                        let fields = [&call.from, &call.transcription, &call.final_transcript];
-                        fields.into_iter().flatten().any(|text| contains_like(text, needle))
-                    });
-                if fits {
-                    if total >= skip && total < skip.saturating_add(take) {
+                let found = search.as_deref().is_none_or(|needle| {
+                    let fields = [&call.from, &call.transcription, &call.final_transcript];
+                    fields.into_iter().flatten().any(|text| contains_like(text, needle))
+                });
+                if found {
+                    if on_page {
                         page.push(call);
                     }
                     total += 1;

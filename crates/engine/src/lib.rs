@@ -1,1 +1,10 @@
+//! Durable work: the library on disk, the recordings, and what fetches them.
+//!
+//! `store` and `upstream` do not know each other; `sync` joins them for records, `queue` (with `vault`) for recordings.
 
+pub mod queue;
+pub mod secrets;
+pub mod store;
+pub mod sync;
+pub mod upstream;
+pub mod vault;

@@ -1,0 +1,52 @@
+//! The root key in a file: an explicit choice, with a banner in the window for as long as it lasts.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::marker::{private_new_file, sync_folder};
+use super::{RootKey, SecretsError};
+
+const HEX_DIGITS: usize = 64;
+
+/// The key, or none when there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<RootKey>, SecretsError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(SecretsError::BadKeyFile);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(SecretsError::KeyFileIsOpen);
+        }
+    }
+    let mut text = Zeroizing::new(String::with_capacity(HEX_DIGITS + 2));
+    // One byte more than a key and its line end (CR LF too) tells a longer file.
+    file.take(HEX_DIGITS as u64 + 3).read_to_string(&mut text).map_err(|_| SecretsError::BadKeyFile)?;
+    let digits = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let mut key = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(digits, key.as_mut_slice()).map_err(|_| SecretsError::BadKeyFile)?;
+    Ok(Some(RootKey(key)))
+}
+
+/// Writes a new key file, synced; never over one that is there.
+pub(super) fn create(path: &Path, key: &RootKey) -> Result<(), SecretsError> {
+    let mut file = private_new_file(path)?;
+    let mut line = key.hex();
+    line.push('\n');
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        sync_folder(folder)?;
+    }
+    Ok(())
+}

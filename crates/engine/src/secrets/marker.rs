@@ -1,0 +1,140 @@
+//! `profile.json`: what must be known before the key is. Not secret.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RECORDINGS_FOLDER, SecretsError, random};
+
+/// The database's file within a profile.
+pub const LIBRARY_FILE: &str = "library.db";
+const MARKER_FILE: &str = "profile.json";
+const FORMAT: u32 = 1;
+
+/// Where the key of this profile was when it was made. Only told to people: the check value decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KeyPlace {
+    Keychain,
+    File,
+    Passphrase,
+}
+
+/// The marker of a profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Marker {
+    format: u32,
+    /// Random; names the entry in the keychain, so that two profiles have two keys.
+    pub(super) profile: String,
+    pub(super) key: KeyPlace,
+    /// Of Argon2id, hex.
+    salt: String,
+    /// Tells whether a key is this profile's.
+    pub(super) key_check: String,
+}
+
+impl Marker {
+    pub(super) fn new() -> Result<Self, SecretsError> {
+        Ok(Self {
+            format: FORMAT,
+            profile: hex::encode(random::<16>()?.as_slice()),
+            key: KeyPlace::Keychain,
+            salt: hex::encode(random::<16>()?.as_slice()),
+            key_check: String::new(),
+        })
+    }
+
+    pub(super) fn read(profile_dir: &Path) -> Result<Option<Self>, SecretsError> {
+        let bytes = match fs::read(profile_dir.join(MARKER_FILE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|_| SecretsError::BadMarker)?;
+        if value.get("format").and_then(serde_json::Value::as_u64).is_some_and(|format| format > u64::from(FORMAT)) {
+            return Err(SecretsError::TooNew);
+        }
+        serde_json::from_value(value).map(Some).map_err(|_| SecretsError::BadMarker)
+    }
+
+    /// Whole or not at all: a temporary file, synced, renamed, the folder synced.
+    pub(super) fn write(&self, profile_dir: &Path) -> Result<(), SecretsError> {
+        private_folder(profile_dir)?;
+        let mut text = serde_json::to_vec_pretty(self).map_err(|_| SecretsError::BadMarker)?;
+        text.push(b'\n');
+        let part = profile_dir.join(format!("{MARKER_FILE}.part"));
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let mut file = private_new_file(&part)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&part, profile_dir.join(MARKER_FILE))?;
+        sync_folder(profile_dir)?;
+        Ok(())
+    }
+
+    pub(super) fn salt(&self) -> Result<Vec<u8>, SecretsError> {
+        hex::decode(&self.salt).map_err(|_| SecretsError::BadMarker)
+    }
+}
+
+/// Something in the profile was sealed with a key already.
+pub(super) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
+    for name in [LIBRARY_FILE.to_owned(), format!("{LIBRARY_FILE}-wal")] {
+        if profile_dir.join(name).symlink_metadata().is_ok() {
+            return Ok(true);
+        }
+    }
+    holds_a_file(&profile_dir.join(RECORDINGS_FOLDER))
+}
+
+fn holds_a_file(folder: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() || holds_a_file(&entry.path())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Makes the folder, and shuts it to everybody but its owner.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// A file that was not there before and that only its owner may open. Follows no link.
+pub(crate) fn private_new_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).read(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    options.open(path)
+}
+
+/// Makes a rename in the folder durable. Windows has no such call and needs none.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(path)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! The copy that is made before a migration, and counts only once it was opened again and verified.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::secrets::DbKey;
+use crate::store::StoreError;
+use crate::store::open::{Access, connect};
+
+const KEPT: usize = 3;
+
+fn prefix(path: &Path) -> String {
+    format!("{}.before-upgrade-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Copies what `conn` sees into a file beside `path`, sealed where it is sealed. The oldest beyond three are removed.
+pub(super) fn make(conn: &Connection, path: &Path, key: Option<&DbKey>, now_ms: i64) -> Result<PathBuf, StoreError> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let prefix = prefix(path);
+    let mut copy = folder.join(format!("{prefix}{now_ms:013}.db"));
+    let mut again = 1;
+    while copy.exists() {
+        copy = folder.join(format!("{prefix}{now_ms:013}-{again}.db"));
+        again += 1;
+    }
+    let made = write(conn, &copy, key);
+    if made.is_err() {
+        // What does not verify must not be taken for a copy later.
+        let _ = fs::remove_file(&copy);
+    }
+    made?;
+    prune(folder, &prefix)?;
+    Ok(copy)
+}
+
+fn write(conn: &Connection, copy: &Path, key: Option<&DbKey>) -> Result<(), StoreError> {
+    let name = copy.to_str().ok_or(StoreError::Backup)?;
+    conn.execute("VACUUM INTO ?1", [name])?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(copy, fs::Permissions::from_mode(0o600))?;
+    }
+    File::open(copy)?.sync_all()?;
+    let reopened = connect(copy, key, Access::Inspect)?;
+    let verdict: String =
+        reopened.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|_| StoreError::Backup)?;
+    let count = |of: &Connection| of.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0));
+    if verdict != "ok" || count(&reopened)? != count(conn)? {
+        return Err(StoreError::Backup);
+    }
+    Ok(())
+}
+
+fn prune(folder: &Path, prefix: &str) -> Result<(), StoreError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(prefix) && name.ends_with(".db") {
+            copies.push((name, entry.path()));
+        }
+    }
+    // Names hold the time, so they sort by it.
+    copies.sort();
+    let surplus = copies.len().saturating_sub(KEPT);
+    for (_, path) in copies.into_iter().take(surplus) {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! Old databases become new ones: after a verified copy, in one transaction, or not at all.
+
+mod backup;
+mod runner;
+mod shape;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aftercall_domain::clock::{Clock as _, SystemClock};
+use aftercall_domain::ids::{CalendarId, LeadId};
+use refinery_core::{Migrate as _, Target};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use self::runner::{HISTORY, InTransaction, Stopped};
+use super::StoreError;
+use super::open::{APPLICATION_ID, Access, Look, connect, look};
+use super::table::{calendars, calls, leads};
+use crate::secrets::DbKey;
+
+pub use self::runner::latest_version;
+
+/// The version that [`shape::is_older_installation`] recognises.
+const OLDEST: u32 = 1;
+
+/// What an upgrade did, or a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgraded {
+    /// Version of the file as it was found. A file without history that has the old tables is version 1.
+    pub from_version: u32,
+    /// Version after the upgrade; for a check, the version that an upgrade would lead to.
+    pub to_version: u32,
+    /// Names of the migrations that were applied (`V0002__business_calendars` …). Empty for a check.
+    pub applied: Vec<String>,
+    /// Rows per table, of the tables that hold a person's data.
+    pub rows: BTreeMap<String, u64>,
+    /// The copy made before; none when nothing had to be done.
+    pub backup: Option<PathBuf>,
+}
+
+/// Looks at a database without changing a byte: plain, or sealed with `key`. Blocks.
+///
+/// # Errors
+/// `Damaged`, `NotOurs`, `TooNew`, `NoFile`.
+pub fn check(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError> {
+    let key = key_for(path, key)?;
+    let conn = connect(path, key, Access::Inspect)?;
+    let from_version = inspect(&conn)?;
+    if foreign_key_violations(&conn)? > 0 && from_version == latest_version() {
+        return Err(StoreError::Damaged { what: "rows point at rows that are not there" });
+    }
+    Ok(Upgraded {
+        from_version,
+        to_version: latest_version(),
+        applied: Vec::new(),
+        rows: count_rows(&conn)?,
+        backup: None,
+    })
+}
+
+/// Brings a database to the latest version: a plain file stays plain, a sealed one sealed. A verified copy is made
+/// beside it first. Blocks.
+///
+/// # Errors
+/// As for [`check`]; whatever fails, the file is as it was.
+pub fn upgrade(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError> {
+    upgrade_at(path, key, SystemClock::new().now_ms())
+}
+
+pub(super) fn upgrade_at(path: &Path, key: Option<&DbKey>, now_ms: i64) -> Result<Upgraded, StoreError> {
+    let key = key_for(path, key)?;
+    let from_version = inspect(&connect(path, key, Access::Inspect)?)?;
+    let mut conn = connect(path, key, Access::Write)?;
+    if from_version == latest_version() {
+        let rows = count_rows(&conn)?;
+        return Ok(Upgraded { from_version, to_version: from_version, applied: Vec::new(), rows, backup: None });
+    }
+    let copy = backup::make(&conn, path, key, now_ms)?;
+    let applied = migrate(&mut conn)?;
+    Ok(Upgraded { from_version, to_version: latest_version(), applied, rows: count_rows(&conn)?, backup: Some(copy) })
+}
+
+/// Makes a new sealed database. It gets its name only when it is whole, so that an empty file of that name is always
+/// a damaged one.
+pub(super) fn create(path: &Path, key: &DbKey) -> Result<(), StoreError> {
+    if with_suffix(path, "-wal").exists() {
+        return Err(StoreError::Damaged { what: "its log is there, and the database is not" });
+    }
+    let part = with_suffix(path, ".part");
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        match fs::remove_file(with_suffix(&part, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    crate::secrets::private_new_file(&part)?;
+    let mut conn = connect(&part, Some(key), Access::Create)?;
+    migrate(&mut conn)?;
+    conn.close().map_err(|(_, error)| error)?;
+    fs::File::open(&part)?.sync_all()?;
+    fs::rename(&part, path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        crate::secrets::sync_folder(folder)?;
+    }
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The key, where the file is one that needs it.
+fn key_for<'a>(path: &Path, key: Option<&'a DbKey>) -> Result<Option<&'a DbKey>, StoreError> {
+    match (look(path)?, key) {
+        (Look::Empty, _) => Err(StoreError::Damaged { what: "it is empty" }),
+        (Look::Plain, _) => Ok(None),
+        (Look::Opaque, Some(key)) => Ok(Some(key)),
+        (Look::Opaque, None) => Err(StoreError::Damaged { what: "it is not a database, or a sealed one" }),
+    }
+}
+
+/// The version of a sound database of ours.
+fn inspect(conn: &Connection) -> Result<u32, StoreError> {
+    let application: i32 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let found = shape::version(conn, HISTORY)?;
+    let known = latest_version();
+    if application != 0 && application != APPLICATION_ID {
+        return Err(StoreError::NotOurs);
+    }
+    // Before the whole file is read: what a newer version made is not for us to judge.
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(StoreError::Damaged { what: "it fails SQLite's quick check" });
+    }
+    if found > 0 {
+        return Ok(found);
+    }
+    if shape::is_older_installation(conn)? { Ok(OLDEST) } else { Err(StoreError::NotOurs) }
+}
+
+/// All migrations that are missing, in one transaction. Foreign keys are switched off outside of it, because inside
+/// the pragma does nothing.
+fn migrate(conn: &mut Connection) -> Result<Vec<String>, StoreError> {
+    conn.pragma_update(None, "foreign_keys", false)?;
+    let done = (|| {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let applied = migrate_in(&transaction)?;
+        transaction.commit()?;
+        Ok(applied)
+    })();
+    conn.pragma_update(None, "foreign_keys", true)?;
+    done
+}
+
+fn migrate_in(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
+    if shape::version(transaction, HISTORY)? == 0 && shape::is_older_installation(transaction)? {
+        // What of V0001 is missing is made; then the history says that it was applied.
+        for statement in shape::statements(runner::sql_of(OLDEST)) {
+            shape::run(transaction, &statement)?;
+        }
+        run(transaction, Target::FakeVersion(1))?;
+    }
+    let applied = run(transaction, Target::Latest)?;
+    make_placeholders(transaction)?;
+    leads::fill(transaction)?;
+    calls::fill(transaction)?;
+    let dangling = foreign_key_violations(transaction)?;
+    if dangling > 0 {
+        return Err(StoreError::DanglingRows(dangling));
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(applied)
+}
+
+fn run(transaction: &Transaction<'_>, target: Target) -> Result<Vec<String>, StoreError> {
+    let migrations = runner::migrations().map_err(from_refinery)?;
+    let report =
+        InTransaction(transaction).migrate(&migrations, true, true, true, target, HISTORY).map_err(from_refinery)?;
+    Ok(report.applied_migrations().iter().map(|m| format!("V{:04}__{}", m.version(), m.name())).collect())
+}
+
+fn from_refinery(error: refinery_core::Error) -> StoreError {
+    use refinery_core::error::Kind;
+    match error.kind() {
+        Kind::DivergentVersion(..) | Kind::MissingVersion(_) => StoreError::Divergent,
+        Kind::Connection(_, source) => match source.downcast_ref::<Stopped>() {
+            // rusqlite's error cannot be cloned; its code is what the caller acts on.
+            Some(Stopped(rusqlite::Error::SqliteFailure(failure, text))) => {
+                rusqlite::Error::SqliteFailure(*failure, text.clone()).into()
+            }
+            _ => StoreError::Internal,
+        },
+        _ => StoreError::Internal,
+    }
+}
+
+/// A row that points at a calendar or a lead that nobody knows keeps its value, and gets something to point at.
+fn make_placeholders(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let missing = |sql: &str| -> Result<Vec<i64>, StoreError> {
+        let mut statement = transaction.prepare(sql)?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    };
+    for id in missing(
+        "SELECT DISTINCT calendar_id FROM appointments
+         WHERE calendar_id IS NOT NULL AND calendar_id NOT IN (SELECT id FROM business_calendars)",
+    )? {
+        calendars::ensure(transaction, CalendarId(id))?;
+    }
+    for id in missing(
+        "SELECT lead_id FROM appointments WHERE lead_id IS NOT NULL AND lead_id NOT IN (SELECT id FROM leads)
+         UNION SELECT lead_id FROM call_log WHERE lead_id IS NOT NULL AND lead_id NOT IN (SELECT id FROM leads)",
+    )? {
+        leads::ensure(transaction, LeadId(id))?;
+    }
+    Ok(())
+}
+
+fn foreign_key_violations(conn: &Connection) -> Result<usize, StoreError> {
+    let mut statement = conn.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    let mut count = 0;
+    while rows.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>, StoreError> {
+    const COUNTED: [&str; 7] =
+        ["appointments", "business_calendars", "call_log", "download_jobs", "leads", "listening", "recordings"];
+    let mut rows = BTreeMap::new();
+    for table in COUNTED {
+        if shape::exists(conn, "table", table)? {
+            let count: i64 = conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
+            rows.insert(table.to_owned(), count.unsigned_abs());
+        }
+    }
+    Ok(rows)
+}

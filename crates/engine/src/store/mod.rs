@@ -1,0 +1,160 @@
+//! The library on disk: one sealed database, one thread that writes, three that read.
+
+mod changes;
+mod error;
+mod list_key;
+mod migrate;
+pub(crate) mod open;
+mod row_hash;
+mod search;
+pub mod table;
+mod threads;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aftercall_domain::clock::Clock;
+use rusqlite::{Connection, Transaction};
+use tokio::sync::broadcast;
+
+pub use self::changes::{ChangeSet, Tag};
+pub use self::error::StoreError;
+pub use self::migrate::{Upgraded, check, latest_version, upgrade};
+pub use self::row_hash::Upserted;
+
+use self::open::{Access, Look};
+use self::threads::{READERS, Threads};
+use crate::secrets::DbKey;
+
+/// Change sets that a slow listener may be behind; beyond that it is told that it missed some, and asks for all.
+const NEWS_KEPT: usize = 256;
+
+/// The open library. Cheap to clone; the last clone that goes away closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    threads: Threads,
+    news: broadcast::Sender<ChangeSet>,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the library for reading and writing; makes it when there is none, upgrades an older one after a copy of
+    /// it was made. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// `TooNew` and `Damaged` leave the file as it is.
+    pub fn open(path: &Path, key: &DbKey, clock: &dyn Clock) -> Result<Self, StoreError> {
+        match open::look(path) {
+            Err(StoreError::NoFile) => migrate::create(path, key)?,
+            Err(error) => return Err(error),
+            Ok(Look::Empty) => return Err(StoreError::Damaged { what: "it is empty" }),
+            // Our library is never plain: somebody put another file here.
+            Ok(Look::Plain) => return Err(StoreError::NotOurs),
+            Ok(Look::Opaque) => {
+                migrate::upgrade_at(path, Some(key), clock.now_ms())?;
+            }
+        }
+        let writer = open::connect(path, Some(key), Access::Write)?;
+        writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        table::profile::ensure_name_mac(&writer)?;
+        Self::with(path, Some(writer), key)
+    }
+
+    /// Opens the library beside a process that writes to it. Writing answers `ReadOnly`.
+    ///
+    /// # Errors
+    /// `NeedsUpgrade` when its schema is older than this version.
+    pub fn open_for_reading(path: &Path, key: &DbKey) -> Result<Self, StoreError> {
+        let found = check(path, Some(key))?;
+        if found.from_version < found.to_version {
+            return Err(StoreError::NeedsUpgrade);
+        }
+        Self::with(path, None, key)
+    }
+
+    fn with(path: &Path, writer: Option<Connection>, key: &DbKey) -> Result<Self, StoreError> {
+        let mut readers = Vec::with_capacity(READERS);
+        for _ in 0..READERS {
+            readers.push(open::connect(path, Some(key), Access::Read)?);
+        }
+        let (news, _) = broadcast::channel(NEWS_KEPT);
+        let threads = Threads::start(writer, readers)?;
+        Ok(Self { inner: Arc::new(Inner { threads, news, path: path.to_owned() }) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Reads. Everything in `body` sees one moment.
+    ///
+    /// # Errors
+    /// Those of `body`; `Internal` when it panicked.
+    pub async fn read<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::reading(body);
+        self.inner.threads.readers()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Writes: one transaction, rolled back when `body` fails. What it says changed is told after the commit.
+    ///
+    /// # Errors
+    /// Those of `body`; `ReadOnly`; `Internal` when it panicked.
+    pub async fn write<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::writing(body, self.inner.news.clone());
+        self.inner.threads.writer()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::read`] for a thread that may block. Panics on a thread of the async runtime.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_blocking<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::reading(body);
+        self.inner.threads.readers()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
+        asked.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::write`] for a thread that may block. Panics on a thread of the async runtime.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub fn write_blocking<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::writing(body, self.inner.news.clone());
+        self.inner.threads.writer()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
+        asked.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// News of every commit from now on. Who lags behind by more than 256 is told so, and should ask for everything.
+    pub fn changes(&self) -> broadcast::Receiver<ChangeSet> {
+        self.inner.news.subscribe()
+    }
+}

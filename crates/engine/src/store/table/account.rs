@@ -1,0 +1,87 @@
+//! Who is signed in, with the secrets of it. Safe here because the database is sealed.
+
+use rusqlite::{Connection, OptionalExtension as _};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::store::StoreError;
+
+/// The CRM account of this profile.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The CRM's address: credentials are for this origin only.
+    pub url: String,
+    /// E-mail.
+    pub email: String,
+    /// The person's name in the CRM.
+    pub name: String,
+    /// Role in the CRM.
+    pub role: String,
+    /// The company.
+    pub business: String,
+    /// The newest session cookie.
+    pub cookie: Option<SecretString>,
+    /// The password, where the person wants to stay signed in.
+    pub password: Option<SecretString>,
+}
+
+/// The CRM account, if somebody signed in.
+///
+/// # Errors
+/// SQLite's.
+pub fn get(conn: &Connection) -> Result<Option<Account>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT url, email, name, role, business, cookie, password FROM account WHERE source = 'crm'",
+    )?;
+    let found = statement.query_row([], |row| {
+        Ok(Account {
+            url: row.get(0)?,
+            email: row.get(1)?,
+            name: row.get(2)?,
+            role: row.get(3)?,
+            business: row.get(4)?,
+            cookie: row.get::<_, Option<String>>(5)?.map(SecretString::from),
+            password: row.get::<_, Option<String>>(6)?.map(SecretString::from),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Signs in: replaces whoever was.
+///
+/// # Errors
+/// SQLite's.
+pub fn put(conn: &Connection, account: &Account) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO account (source, url, email, name, role, business, cookie, password)
+         VALUES ('crm', ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute((
+        &account.url,
+        &account.email,
+        &account.name,
+        &account.role,
+        &account.business,
+        account.cookie.as_ref().map(ExposeSecret::expose_secret),
+        account.password.as_ref().map(ExposeSecret::expose_secret),
+    ))?;
+    Ok(())
+}
+
+/// Keeps the newest cookie, or none when the session ended.
+///
+/// # Errors
+/// SQLite's.
+pub fn set_cookie(conn: &Connection, cookie: Option<&SecretString>) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE account SET cookie = ?1 WHERE source = 'crm'")?
+        .execute([cookie.map(ExposeSecret::expose_secret)])?;
+    Ok(())
+}
+
+/// Signs out.
+///
+/// # Errors
+/// SQLite's.
+pub fn clear(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM account", [])?;
+    Ok(())
+}

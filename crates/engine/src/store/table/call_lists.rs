@@ -1,0 +1,233 @@
+//! Calls as lists show them: with the lead's name and the state of the recording.
+
+use aftercall_domain::call::{Call, Direction, Outcome};
+use aftercall_domain::ids::{CallSid, LeadId};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
+
+use super::calls::{self, COLUMNS};
+use super::recordings::{self, RecordingRow};
+use super::{COUNT_CAP, Count, Page, Span};
+use crate::store::{StoreError, search};
+
+/// The quick views over the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CallView {
+    /// Everything.
+    #[default]
+    All,
+    /// Has a recording, not heard yet.
+    Unheard,
+    /// Nobody picked up.
+    Missed,
+    /// Has a recording.
+    Recorded,
+}
+
+/// Which calls. The default is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallsFilter {
+    /// Names, numbers, summaries, as typed.
+    pub search: String,
+    /// Quick view.
+    pub view: CallView,
+    /// One way only.
+    pub direction: Option<Direction>,
+    /// One lead's.
+    pub lead: Option<LeadId>,
+    /// The source's status word, whatever its case.
+    pub status: Option<String>,
+}
+
+/// One call as a row shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallListing {
+    /// The call.
+    pub call: Call,
+    /// Its place: the cursor after it.
+    pub list_key: i64,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The lead's name, where it has one.
+    pub lead_name: Option<String>,
+    /// The source does not list it any more.
+    pub removed_upstream: bool,
+    /// The person has heard it.
+    pub heard: bool,
+    /// Its first recording, or what can be said of one that nobody asked for.
+    pub recording: RecordingRow,
+}
+
+impl CallListing {
+    /// The customer's number as the source wrote it: who called us, or whom we called.
+    pub fn customer_number(&self) -> Option<&str> {
+        match self.call.direction {
+            Direction::Inbound => self.call.from_number.as_deref(),
+            Direction::Outbound | Direction::Unknown => self.call.to_number.as_deref(),
+        }
+    }
+}
+
+/// Counts over the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Calls that are shown.
+    pub all: u64,
+    /// Recorded and not heard.
+    pub unheard: u64,
+}
+
+/// Counts over one lead's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeadTotals {
+    /// Its calls.
+    pub calls: u64,
+    /// Recorded and not heard.
+    pub unheard: u64,
+    /// Heard.
+    pub heard: u64,
+    /// Seconds spoken in all of them.
+    pub talk_s: u64,
+}
+
+fn listing_of(row: &Row<'_>) -> rusqlite::Result<CallListing> {
+    let call = calls::from_row(row)?;
+    let outcome = Outcome::of(call.status.as_deref(), call.duration_s);
+    let recording = recordings::from_row(row, 17)?
+        .unwrap_or_else(|| recordings::not_asked_for(&call.sid, outcome, call.has_recording));
+    Ok(CallListing {
+        list_key: row.get::<_, Option<i64>>(13)?.unwrap_or(0),
+        removed_upstream: row.get(14)?,
+        heard: row.get(15)?,
+        lead_name: row.get(16)?,
+        outcome,
+        recording,
+        call,
+    })
+}
+
+fn select_listing() -> String {
+    format!(
+        "SELECT {COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
+         LEFT JOIN leads l ON l.id = c.lead_id
+         LEFT JOIN recordings r ON r.id =
+             (SELECT id FROM recordings WHERE call_sid = c.call_sid ORDER BY created_at_ms, id LIMIT 1)",
+        name = super::leads::NAME,
+        recording = recordings::COLUMNS,
+    )
+}
+
+/// The rows that match, as `FROM … WHERE …`, with the column that orders them.
+struct Matching {
+    from: String,
+    key: &'static str,
+    values: Vec<Value>,
+}
+
+fn matching(filter: &CallsFilter) -> Matching {
+    let mut values = Vec::new();
+    let words = search::expression(&filter.search);
+    let (mut from, key) = match words {
+        // The index holds the keys in order: newest first needs no sort, and rows are looked up only for filters.
+        Some(words) => {
+            values.push(Value::Text(words));
+            let from = "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid
+                        WHERE s.words MATCH ? AND c.listed = 1";
+            (from.to_owned(), "s.rowid")
+        }
+        None => ("FROM call_log c WHERE c.listed = 1".to_owned(), "c.list_key"),
+    };
+    match filter.view {
+        CallView::All => {}
+        CallView::Unheard => from.push_str(" AND c.has_recording = 1 AND c.heard = 0"),
+        CallView::Missed => from.push_str(" AND c.outcome = 'missed'"),
+        CallView::Recorded => from.push_str(" AND c.has_recording = 1"),
+    }
+    if let Some(direction) = filter.direction {
+        from.push_str(" AND c.direction = ?");
+        values.push(Value::Text(direction.as_str().to_owned()));
+    }
+    if let Some(lead) = filter.lead {
+        from.push_str(" AND c.lead_id = ?");
+        values.push(Value::Integer(lead.0));
+    }
+    if let Some(status) = &filter.status {
+        from.push_str(" AND c.status = ? COLLATE NOCASE");
+        values.push(Value::Text(status.clone()));
+    }
+    Matching { from, key, values }
+}
+
+/// How many calls match.
+///
+/// # Errors
+/// SQLite's.
+pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreError> {
+    let Matching { from, values, .. } = matching(filter);
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1);
+    let counted: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok(Count::of(counted.unsigned_abs()))
+}
+
+/// Calls that match, newest first, at most `limit`, with their count.
+///
+/// # Errors
+/// SQLite's.
+pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> Result<Page<CallListing>, StoreError> {
+    let Matching { from, key, mut values } = matching(filter);
+    let mut keys = format!("SELECT {key} {from}");
+    match span {
+        Span::After(Some(after)) => {
+            keys.push_str(&format!(" AND {key} < ? ORDER BY {key} DESC LIMIT {limit}"));
+            values.push(Value::Integer(after));
+        }
+        Span::After(None) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit}")),
+        Span::From(offset) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit} OFFSET {offset}")),
+    }
+    // The keys first: skipped rows are passed over in the narrow index, never read.
+    let sql = format!("{} WHERE c.list_key IN ({keys}) ORDER BY c.list_key DESC", select_listing());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
+    let is_full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| is_full).map(|row| row.list_key);
+    Ok(Page { count: count(conn, filter)?, next, rows })
+}
+
+/// One call as a row shows it, hidden legs included.
+///
+/// # Errors
+/// SQLite's.
+pub fn listing(conn: &Connection, sid: &CallSid) -> Result<Option<CallListing>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!("{} WHERE c.call_sid = ?1", select_listing()))?;
+    Ok(statement.query_row([sid.as_str()], listing_of).optional()?)
+}
+
+/// Counts over the library.
+///
+/// # Errors
+/// SQLite's.
+pub fn totals(conn: &Connection) -> Result<Totals, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT (SELECT count(*) FROM call_log WHERE listed = 1),
+                (SELECT count(*) FROM call_log WHERE listed = 1 AND has_recording = 1 AND heard = 0)",
+    )?;
+    let (all, unheard): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Totals { all: all.unsigned_abs(), unheard: unheard.unsigned_abs() })
+}
+
+/// Counts over one lead's calls.
+///
+/// # Errors
+/// SQLite's.
+pub fn lead_totals(conn: &Connection, lead: LeadId) -> Result<LeadTotals, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT count(*), coalesce(sum(has_recording = 1 AND heard = 0), 0), coalesce(sum(heard), 0),
+                coalesce(sum(max(duration_s, 0)), 0)
+         FROM call_log WHERE lead_id = ?1 AND listed = 1",
+    )?;
+    let counts = statement.query_row([lead.0], |row| {
+        let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+        Ok(LeadTotals { calls: number(0)?, unheard: number(1)?, heard: number(2)?, talk_s: number(3)? })
+    })?;
+    Ok(counts)
+}

@@ -1,0 +1,47 @@
+//! What the doctor asks of the library: whether it holds what the app relies on.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::store::StoreError;
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// `PRAGMA quick_check` says `ok`.
+    pub is_sound: bool,
+    /// `appointments.calendar_id` is there.
+    pub has_calendar_id: bool,
+    /// `idx_appointments_calendar_id` is there.
+    pub has_calendar_index: bool,
+    /// Rows that point at nothing.
+    pub dangling_rows: u64,
+    /// Jobs that a run has held since before the moment asked about.
+    pub stuck_jobs: u64,
+    /// Jobs in all.
+    pub jobs: u64,
+    /// Recordings that need the person.
+    pub needing_you: u64,
+}
+
+/// Looks. Reads the whole file.
+///
+/// # Errors
+/// SQLite's.
+pub fn look(conn: &Connection, held_since_before_ms: i64) -> Result<Health, StoreError> {
+    let count = |sql: &str| -> Result<u64, StoreError> {
+        Ok(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs())
+    };
+    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let calendar_id = "SELECT count(*) FROM pragma_table_info('appointments') WHERE name = 'calendar_id'";
+    let index = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'idx_appointments_calendar_id'";
+    let stuck = "SELECT count(*) FROM download_jobs WHERE started_at_ms < ?1";
+    Ok(Health {
+        is_sound: verdict == "ok",
+        has_calendar_id: count(calendar_id)? == 1,
+        has_calendar_index: conn.query_row(index, [], |_| Ok(())).optional()?.is_some(),
+        dangling_rows: count("SELECT count(*) FROM pragma_foreign_key_check")?,
+        stuck_jobs: conn.query_row(stuck, [held_since_before_ms], |row| row.get::<_, i64>(0))?.unsigned_abs(),
+        jobs: count("SELECT count(*) FROM download_jobs")?,
+        needing_you: count("SELECT count(*) FROM recordings WHERE state = 'failed_needs_you'")?,
+    })
+}

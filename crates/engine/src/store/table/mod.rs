@@ -1,0 +1,65 @@
+//! What can be asked of each table. Free functions over a connection: a transaction is one, so reads and writes of
+//! several tables compose into one of them.
+
+pub mod account;
+pub mod appointments;
+pub mod calendars;
+pub mod calls;
+pub mod health;
+pub mod jobs;
+pub mod leads;
+pub mod listening;
+pub mod profile;
+pub mod recordings;
+pub mod sync_state;
+
+mod call_lists;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+
+/// Lists are counted up to here; beyond it the answer is "10,000 and more".
+pub const COUNT_CAP: u64 = 10_000;
+
+/// How many rows match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// At most [`COUNT_CAP`].
+    pub rows: u64,
+    /// There are more.
+    pub is_capped: bool,
+}
+
+impl Count {
+    fn of(counted: u64) -> Self {
+        Self { rows: counted.min(COUNT_CAP), is_capped: counted > COUNT_CAP }
+    }
+}
+
+/// Which rows of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// Those after the row with this `list_key`, from the start when none.
+    After(Option<i64>),
+    /// Those from this ordinal on.
+    From(u64),
+}
+
+/// Rows of a list, with their count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// Rows that match, all pages together.
+    pub count: Count,
+    /// The rows.
+    pub rows: Vec<T>,
+    /// For [`Span::After`]: null when these were the last.
+    pub next: Option<i64>,
+}
+
+/// A column holding one of our own words or ids.
+struct Checked<T>(T);
+
+impl<T: std::str::FromStr> FromSql for Checked<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map(Checked).map_err(|_| FromSqlError::InvalidType)
+    }
+}

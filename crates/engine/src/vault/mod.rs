@@ -1,0 +1,190 @@
+//! Sealed recordings on disk. Names say nothing, bytes say nothing, and a file is there whole or not at all.
+
+mod intake;
+mod layout;
+mod sweep;
+mod wrap;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aftercall_domain::error::{Code, Retry};
+use aftercall_domain::ids::RecordingId;
+use aftercall_media::sealed::{Seal, SealedError, SealedReader};
+use zeroize::Zeroizing;
+
+pub use self::intake::Intake;
+pub use self::sweep::Swept;
+pub use crate::store::table::recordings::StoredFile;
+
+use self::layout::Layout;
+use crate::secrets::{FileKek, private_folder, sync_folder};
+
+/// Why a sealed file could not be written or read. Names no path and no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// No room.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The file is not there.
+    #[error("the recording's file is not there")]
+    Missing,
+    /// Its key does not open: another profile's, or another recording's.
+    #[error("the file's key cannot be unwrapped")]
+    WrongKey,
+    /// It is not as long as its row says.
+    #[error("the file's length is not the stored one")]
+    Length,
+    /// The sealed bytes do not verify, or could not be written.
+    #[error(transparent)]
+    Sealed(SealedError),
+    /// The cipher or the system's random numbers failed.
+    #[error("the cipher failed")]
+    Cipher,
+    /// The file system.
+    #[error("the vault: {}", .0.kind())]
+    Io(#[source] io::Error),
+}
+
+impl VaultError {
+    /// What outsiders are told.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::DiskFull => Code::DiskFull,
+            Self::Missing => Code::NotFound,
+            Self::WrongKey | Self::Length => Code::Damaged,
+            Self::Sealed(error) => error.code(),
+            Self::Cipher | Self::Io(_) => Code::Internal,
+        }
+    }
+
+    /// Whether trying again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::DiskFull => Retry::AfterUser,
+            Self::Sealed(error) => error.retry(),
+            Self::Io(_) => Retry::After(0),
+            Self::Missing | Self::WrongKey | Self::Length | Self::Cipher => Retry::Never,
+        }
+    }
+}
+
+impl From<io::Error> for VaultError {
+    fn from(error: io::Error) -> Self {
+        if SealedError::within(&error).is_some() {
+            return match error.downcast::<SealedError>() {
+                Ok(sealed) => Self::Sealed(sealed),
+                Err(error) => Self::Io(error),
+            };
+        }
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<SealedError> for VaultError {
+    fn from(error: SealedError) -> Self {
+        match error {
+            SealedError::Io(error) => error.into(),
+            other => Self::Sealed(other),
+        }
+    }
+}
+
+/// The sealed recordings of one profile.
+pub struct Vault {
+    layout: Layout,
+    kek: FileKek,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The vault in `root` (made when absent). `name_mac` makes the files' names; `kek` wraps their keys. Blocks.
+    ///
+    /// # Errors
+    /// `Io`, `DiskFull`.
+    pub fn open(root: &Path, name_mac: &Zeroizing<[u8; 32]>, kek: FileKek) -> Result<Self, VaultError> {
+        private_folder(root)?;
+        Ok(Self { layout: Layout::new(root.to_owned(), name_mac), kek })
+    }
+
+    /// Begins a new file for a recording, with a key of its own. What an earlier try left is dropped; a whole file of
+    /// that recording stays until the new one replaces it. Blocks.
+    ///
+    /// # Errors
+    /// `Io`, `DiskFull`, `Cipher`.
+    pub fn begin(&self, id: &RecordingId) -> Result<Intake, VaultError> {
+        let path = self.layout.file(id);
+        self.layout.make_folders(&path)?;
+        let seal = Seal::generate(id.as_str())?;
+        let wrapped_dek = wrap::wrap(&self.kek, seal.key(), id)?;
+        Intake::start(path, &seal, wrapped_dek)
+    }
+
+    /// Opens a stored file; the header, the length and the last chunk have verified. Any number may be open. Blocks.
+    ///
+    /// # Errors
+    /// `Missing`, `WrongKey`, `Length`, `Sealed`, `Io`.
+    pub fn reader(&self, id: &RecordingId, file: &StoredFile) -> Result<SealedReader<File>, VaultError> {
+        let key = wrap::unwrap(&self.kek, &file.wrapped_dek, id)?;
+        let seal = Seal::from_parts(key, file.file_id, id.as_str());
+        let reader = SealedReader::open(open_no_link(&self.layout.file(id))?, &seal)?;
+        if reader.plain_len() != file.plain_len {
+            return Err(VaultError::Length);
+        }
+        Ok(reader)
+    }
+
+    /// Whether a file by that recording's name is there. Says nothing of its bytes.
+    pub fn holds(&self, id: &RecordingId) -> bool {
+        self.layout.file(id).symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+    }
+
+    /// Removes a recording's file, and what an unfinished try left. Returns whether there was a file. Destroy its key
+    /// first (`recordings::set_file` with none): bytes may linger on the disk. Blocks.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn remove(&self, id: &RecordingId) -> Result<bool, VaultError> {
+        let path = self.layout.file(id);
+        remove_if_there(&layout::part_of(&path))?;
+        let was_there = remove_if_there(&path)?;
+        if was_there && let Some(folder) = path.parent() {
+            sync_folder(folder)?;
+        }
+        Ok(was_there)
+    }
+
+    fn root(&self) -> &PathBuf {
+        self.layout.root()
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A link in the vault was planted: it is refused, never followed.
+fn open_no_link(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NOFOLLOW);
+    }
+    options.open(path)
+}

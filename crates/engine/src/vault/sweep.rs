@@ -1,0 +1,80 @@
+//! After a crash: what lies in the vault and what the rows say are brought together. No whole file is ever deleted.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use aftercall_domain::ids::RecordingId;
+
+use super::layout::{PART, WHOLE, part_of};
+use super::{Vault, VaultError};
+use crate::secrets::private_folder;
+
+const PART_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+const QUARANTINE: &str = "quarantine";
+
+/// What a sweep found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Unfinished files that were removed.
+    pub parts_removed: u64,
+    /// Whole files that no row knows; put aside.
+    pub quarantined: u64,
+    /// Recordings whose row says that they are here, and whose file is not: to be fetched again.
+    pub missing: Vec<RecordingId>,
+}
+
+impl Vault {
+    /// Removes unfinished files that no job owns or that are older than seven days, puts whole files aside that no
+    /// row knows, and names the rows whose file is gone. Run it before anything is written. Blocks.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn sweep(&self, stored: &[RecordingId], jobs: &[RecordingId], now_ms: i64) -> Result<Swept, VaultError> {
+        let known: BTreeSet<PathBuf> = stored.iter().map(|id| self.layout.file(id)).collect();
+        let awaited: BTreeSet<PathBuf> = jobs.iter().map(|id| part_of(&self.layout.file(id))).collect();
+        let mut swept = Swept::default();
+        let mut found = Vec::new();
+        let aside = self.root().join(QUARANTINE);
+        files_below(self.root(), &aside, &mut found)?;
+        for path in found {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some(PART) if !awaited.contains(&path) || age_ms(&path, now_ms)? > PART_LIFE_MS => {
+                    fs::remove_file(&path)?;
+                    swept.parts_removed += 1;
+                }
+                Some(WHOLE) if !known.contains(&path) => {
+                    private_folder(&aside)?;
+                    if let Some(name) = path.file_name() {
+                        fs::rename(&path, aside.join(name))?;
+                        swept.quarantined += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        swept.missing = stored.iter().filter(|id| !self.holds(id)).cloned().collect();
+        Ok(swept)
+    }
+}
+
+fn files_below(folder: &Path, but: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Links are neither folders nor files here: they are left alone.
+        let kind = entry.file_type()?;
+        if kind.is_dir() && entry.path() != but {
+            files_below(&entry.path(), but, found)?;
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn age_ms(path: &Path, now_ms: i64) -> io::Result<i64> {
+    let modified = fs::metadata(path)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(now_ms.saturating_sub(i64::try_from(modified.as_millis()).unwrap_or(i64::MAX)))
+}

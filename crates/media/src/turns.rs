@@ -7,25 +7,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Levels per second.
-const LEVELS_PER_S: u32 = 100;
-const LEVEL_MS: i64 = 1000 / LEVELS_PER_S as i64;
-/// Half decibels above -120 dB of full scale.
-const LEVEL_FLOOR_DB: f32 = -120.0;
-const STEPS_PER_DB: f32 = 2.0;
-/// Nothing below this is speech, whatever the floor: it is the rounding of 16 bits and of an MP3's silence.
-const QUIETEST_SPEECH_DB: f32 = -62.0;
-/// Speech stands out of the noise by so much.
-const ABOVE_NOISE_DB: f32 = 9.0;
-/// What is so far below a channel's loud speech is its reverb and breath, where noise is lower still.
-const BELOW_LOUD_DB: f32 = 38.0;
-/// Pauses of a speaker shorter than this are part of the turn.
-const PAUSE_MS: i64 = 400;
-/// Shorter bursts are clicks.
-const CLICK_MS: i64 = 60;
-/// Soft beginnings and ends of words around what is clearly speech.
-const SOFT_EDGE_MS: i64 = 30;
-
 /// One stretch of speech on one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {

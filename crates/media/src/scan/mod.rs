@@ -8,9 +8,6 @@ mod mp3;
 mod wav;
 mod window;
 
-#[cfg(test)]
-mod tests;
-
 use std::io::{self, Read, Seek};
 
 use aftercall_domain::error::{Code, Retry};

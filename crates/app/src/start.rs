@@ -368,7 +368,7 @@ fn with_vault(
     lock: Option<WriteLock>,
 ) -> Result<Opened, AppError> {
     let name_mac = store.read_blocking(profile::name_mac)?;
-    let vault = Vault::open(&folder.recordings(), *name_mac, key.file_kek())?;
+    let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
     Ok(Opened { store, vault, lock })
 }
 

@@ -1,0 +1,130 @@
+use aftercall_app::start::{Access, Boot};
+use aftercall_player::OutputChoice;
+use aftercall_player::output::headless::Headless;
+use aftercall_sandbox::Options;
+use serde_json::json;
+
+use crate::world::{World, arrived, ask_for, id_of, refused, until};
+
+async fn phase(boot: &Boot) -> String {
+    ask_for(boot, "player_state", json!({})).await["phase"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_recording_that_is_not_here_is_asked_for_and_starts_by_itself() {
+    let world = World::new(Options { calls: 40, leads: 12, prepare_polls: 1, ..Options::default() }).await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    let state = ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": true})).await;
+    assert_eq!(state["phase"], "waiting");
+    assert_eq!(state["call"]["sid"], sid);
+    until(|| async { phase(&boot).await == "playing" }).await;
+    let state = ask_for(&boot, "player_state", json!({})).await;
+    assert!(state["duration_ms"].as_i64().unwrap() > 0, "the length is known with the first sound");
+    assert_eq!(state["call"]["recording"]["state"], "on_device");
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn what_was_cancelled_does_not_start_when_it_is_wanted_for_another_reason() {
+    let world = World::new(Options { calls: 40, leads: 12, prepare_polls: 1, ..Options::default() }).await;
+    let boot = world.synced().await;
+    let id = id_of(&world.call(0));
+    ask_for(&boot, "player_load", json!({"id": id, "play": true})).await;
+    let view = ask_for(&boot, "recording_cancel", json!({"id": id})).await;
+    assert_eq!(view["state"], "ready_online");
+    assert_eq!(phase(&boot).await, "waiting");
+    ask_for(&boot, "recording_want", json!({"id": id})).await;
+    arrived(&boot, &world.call(0)).await;
+    until(|| async { phase(&boot).await == "paused" }).await;
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn the_one_chosen_last_is_the_one_that_plays() {
+    let world = World::new(Options { calls: 40, leads: 12, prepare_polls: 1, ..Options::default() }).await;
+    let boot = world.synced().await;
+    let (first, second) = (world.call(0), world.call(1));
+    ask_for(&boot, "player_load", json!({"id": id_of(&first), "play": true})).await;
+    ask_for(&boot, "player_load", json!({"id": id_of(&second), "play": true})).await;
+    arrived(&boot, &first).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    assert_eq!(ask_for(&boot, "player_state", json!({})).await["call"]["sid"], second);
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn position_and_speed_are_there_again_after_a_restart() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": false})).await;
+    until(|| async { phase(&boot).await == "paused" }).await;
+    let length_ms = ask_for(&boot, "player_state", json!({})).await["duration_ms"].as_i64().unwrap();
+    let there_ms = length_ms / 3;
+    ask_for(&boot, "player_speed", json!({"speed": 1.5})).await;
+    let state = ask_for(&boot, "player_seek", json!({"position_ms": there_ms})).await;
+    assert!((state["position_ms"].as_i64().unwrap() - there_ms).abs() <= 1);
+    boot.close().await;
+    drop(boot);
+
+    let boot = world.window().await;
+    ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": false})).await;
+    until(|| async { phase(&boot).await == "paused" }).await;
+    let state = ask_for(&boot, "player_state", json!({})).await;
+    assert!((state["position_ms"].as_i64().unwrap() - there_ms).abs() <= 1, "{state}");
+    assert_eq!(state["speed"], 1.5);
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_played_to_its_end_is_heard() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": false})).await;
+    until(|| async { phase(&boot).await == "paused" }).await;
+    assert_eq!(ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"], false);
+    let length_ms = ask_for(&boot, "player_state", json!({})).await["duration_ms"].as_i64().unwrap();
+    ask_for(&boot, "player_seek", json!({"position_ms": length_ms - 500})).await;
+    ask_for(&boot, "player_play", json!({})).await;
+    until(|| async { phase(&boot).await == "ended" }).await;
+    until(|| async { ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"] == true }).await;
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn no_device_is_a_state_and_playing_goes_on_when_there_is_one_again() {
+    let world = World::small().await;
+    let device = Headless::paced(8_000);
+    device.unplug();
+    let mut options = world.options(Access::Window);
+    options.output = OutputChoice::Headless(device.clone());
+    let boot = Boot::start(options).await;
+    world.sign_in(&boot).await;
+    until(|| async { ask_for(&boot, "sync_state", json!({})).await["phase"] == "fresh" }).await;
+    ask_for(&boot, "player_load", json!({"id": id_of(&world.call(0)), "play": true})).await;
+    until(|| async { phase(&boot).await == "failed" }).await;
+    assert_eq!(ask_for(&boot, "player_state", json!({})).await["error"], "no_output_device");
+    device.plug();
+    ask_for(&boot, "player_play", json!({})).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn the_waveform_is_there_with_the_recording_and_not_before() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call_with("call-dual-45s.mp3");
+    let ask = json!({"id": id_of(&sid), "buckets": 100});
+    assert_eq!(refused(&boot, "recording_peaks", ask.clone()).await.code.as_str(), "not_ready");
+    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
+    arrived(&boot, &sid).await;
+    let peaks = ask_for(&boot, "recording_peaks", ask).await;
+    assert_eq!(peaks["channels"], 2);
+    assert_eq!(peaks["duration_ms"], 45_000);
+    assert_eq!(peaks["lanes"].as_array().unwrap().len(), 2);
+    assert_eq!(peaks["lanes"][0].as_array().unwrap().len(), 200);
+    boot.close().await;
+}

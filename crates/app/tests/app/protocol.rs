@@ -1,0 +1,97 @@
+//! What the webview gets from `rec://`, over a real vault.
+
+use aftercall_app::start::Boot;
+use http::{Method, Request, Response};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::world::{World, arrived, ask_for, id_of, until};
+
+const ORIGINS: &[&str] = &["tauri://localhost"];
+
+async fn get(boot: &Boot, method: Method, id: &str, range: Option<&str>) -> Response<Vec<u8>> {
+    let mut request = Request::builder().method(method).uri(format!("rec://localhost/{id}"));
+    if let Some(range) = range {
+        request = request.header("Range", range);
+    }
+    boot.respond(request.header("Origin", ORIGINS[0]).body(()).unwrap(), true, ORIGINS).await
+}
+
+#[tokio::test]
+async fn the_first_request_makes_one_job_and_the_stored_recording_answers_ranges() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    let id = id_of(&sid);
+    let coming = get(&boot, Method::GET, &id, None).await;
+    assert_eq!(coming.status(), 202);
+    assert!(coming.headers()["Retry-After"].to_str().unwrap().parse::<u32>().unwrap() >= 1);
+    let body: serde_json::Value = serde_json::from_slice(coming.body()).unwrap();
+    assert_eq!((&body["status"], &body["max_attempts"]), (&json!("processing"), &json!(12)));
+    arrived(&boot, &sid).await;
+
+    let whole = get(&boot, Method::GET, &id, None).await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.headers()["Access-Control-Allow-Origin"], "tauri://localhost");
+    let sent = &world.sandbox.ready().recordings[0].sha256;
+    assert_eq!(&hex::encode(Sha256::digest(whole.body())), sent, "the bytes are the server's");
+
+    let head = get(&boot, Method::HEAD, &id, None).await;
+    assert_eq!((head.status().as_u16(), head.body().len()), (200, 0));
+    assert_eq!(head.headers()["Content-Length"], whole.body().len().to_string());
+
+    // Across the edge of a sealed chunk.
+    let part = get(&boot, Method::GET, &id, Some("bytes=65530-65550")).await;
+    assert_eq!(part.status(), 206);
+    assert_eq!(part.body().as_slice(), &whole.body()[65_530..=65_550]);
+    assert_eq!(get(&boot, Method::GET, &id, Some("bytes=999999999-")).await.status(), 416);
+    assert_eq!(get(&boot, Method::OPTIONS, &id, None).await.status(), 204);
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_recording_is_not_there_and_another_webview_gets_nothing() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    for id in ["crm:CA404", "..%2f..%2flibrary.db", "%00", "", "crm:"] {
+        assert_eq!(get(&boot, Method::GET, id, None).await.status(), 404, "{id}");
+    }
+    let request = Request::get(format!("rec://localhost/{}", id_of(&world.call(0)))).body(()).unwrap();
+    assert_eq!(boot.respond(request, false, ORIGINS).await.status(), 403);
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn a_chunk_that_was_tampered_with_is_a_500_without_a_byte_of_it() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
+    arrived(&boot, &sid).await;
+    let mut files = Vec::new();
+    let mut folders = vec![world.folder().join("recordings")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    assert_eq!(files.len(), 1);
+    let mut sealed = std::fs::read(&files[0]).unwrap();
+    sealed[64 + 100] ^= 1;
+    std::fs::write(&files[0], sealed).unwrap();
+    let answer = get(&boot, Method::GET, &id_of(&sid), Some("bytes=0-99")).await;
+    assert_eq!((answer.status().as_u16(), answer.body().len()), (500, 0));
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_start_answers_500_and_never_502() {
+    let world = World::small().await;
+    let first = world.synced().await;
+    let second = world.window().await;
+    let answer = get(&second, Method::GET, &id_of(&world.call(0)), None).await;
+    assert_eq!(answer.status(), 500);
+    first.close().await;
+    until(|| async { true }).await;
+}

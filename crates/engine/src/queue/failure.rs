@@ -1,0 +1,60 @@
+//! What each failure of a fetch means for its job.
+
+use aftercall_domain::download::Failure;
+use aftercall_domain::error::Code;
+use aftercall_domain::recording::{Fact, Reason};
+
+use crate::upstream::UpstreamError;
+
+/// A failure of the source.
+pub(super) fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
+    match error {
+        UpstreamError::Offline
+        | UpstreamError::TimedOut
+        | UpstreamError::Unavailable { .. }
+        | UpstreamError::NotData
+        | UpstreamError::RateLimited { .. }
+        | UpstreamError::Truncated
+        | UpstreamError::Changed => Failure::Passing { code: error.code(), retry_after_ms: error.retry_after_ms() },
+        UpstreamError::SessionEnded | UpstreamError::WrongPassword => Failure::NeedsYou(Code::LoginExpired),
+        // The clock, a portal's page, a certificate: the same question has the same answer until somebody acts.
+        UpstreamError::Certificate | UpstreamError::NotAudio | UpstreamError::InvalidAddress => {
+            Failure::NeedsYou(error.code())
+        }
+        UpstreamError::Forbidden => Failure::Forbidden,
+        UpstreamError::NotFound => Failure::Missing { call_age_ms },
+        UpstreamError::Gone => Failure::Permanent(Reason::Fact(Fact::DeletedAtSource)),
+        UpstreamError::TooLarge => Failure::Permanent(Reason::Code(Code::UnsupportedAudio)),
+    }
+}
+
+/// A failure of this computer while the file was written.
+pub(super) fn of_disk(code: Code) -> Failure {
+    match code {
+        Code::DiskFull | Code::Locked | Code::KeyLost => Failure::NeedsYou(code),
+        code => Failure::Passing { code, retry_after_ms: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_person_can_mend_is_not_tried_again_by_itself() {
+        for (error, wanted) in [
+            (UpstreamError::SessionEnded, Failure::NeedsYou(Code::LoginExpired)),
+            (UpstreamError::NotAudio, Failure::NeedsYou(Code::NotAudio)),
+            (UpstreamError::Forbidden, Failure::Forbidden),
+            (UpstreamError::NotFound, Failure::Missing { call_age_ms: Some(7) }),
+            (
+                UpstreamError::Unavailable { status: 503, retry_after_ms: Some(7_000) },
+                Failure::Passing { code: Code::ServerUnavailable, retry_after_ms: Some(7_000) },
+            ),
+            (UpstreamError::Truncated, Failure::Passing { code: Code::Damaged, retry_after_ms: None }),
+        ] {
+            assert_eq!(of_source(&error, Some(7)), wanted, "{error:?}");
+        }
+        assert_eq!(of_disk(Code::DiskFull), Failure::NeedsYou(Code::DiskFull));
+    }
+}

@@ -1,0 +1,46 @@
+//! Recordings into the vault: durable jobs, decided by [`aftercall_domain::download`], carried out here.
+//!
+//! `ledger` writes every step of a job with its recording's row in one transaction; `fetch` asks the source and
+//! fills a file; `runner` gives jobs their turn; `recover` takes jobs from runs that are no more.
+
+mod error;
+mod failure;
+mod fetch;
+mod intake;
+mod ledger;
+mod recover;
+mod runner;
+
+use std::io::{Read, Seek};
+
+pub use error::QueueError;
+pub use runner::{Queue, QueueOptions, QueueParts};
+
+/// A stored recording, decrypted as it is read.
+pub trait Sound: Read + Seek + Send + Sync {}
+impl<T: Read + Seek + Send + Sync> Sound for T {}
+
+/// What is drawn and counted from a recording's sound.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Analysed {
+    /// `media::Peaks` as bytes.
+    pub peaks: Vec<u8>,
+    /// JSON of `media::Turns`.
+    pub turns: String,
+    /// Packets that could not be decoded.
+    pub damaged_packets: u32,
+}
+
+/// The sound could not be analysed. The recording is kept all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sound could not be analysed")]
+pub struct NotAnalysed;
+
+/// Hears a recording once, when it has arrived. Implemented where the player is known.
+pub trait Analyst: Send + Sync + 'static {
+    /// Blocks for as long as it takes to decode the whole recording.
+    ///
+    /// # Errors
+    /// [`NotAnalysed`] for what cannot be decoded.
+    fn analyse(&self, sound: Box<dyn Sound>) -> Result<Analysed, NotAnalysed>;
+}

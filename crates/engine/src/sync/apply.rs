@@ -1,0 +1,165 @@
+//! Rows and cursor in one transaction. A row that is here just so is not written, nor is a cursor that stands.
+
+use aftercall_domain::appointment::Appointment;
+use aftercall_domain::calendar::Calendar;
+use aftercall_domain::call::Call;
+use aftercall_domain::ids::{AppointmentId, CalendarId, CallSid, LeadId};
+use aftercall_domain::lead::Lead;
+use rusqlite::Connection;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::plan::{CallsCursor, Met, gone};
+use super::report::Counts;
+use crate::store::table::{appointments, calendars, calls, leads, sync_state};
+use crate::store::{ChangeSet, Store, StoreError, Tag, Upserted};
+
+pub(super) const CALLS: &str = "calls";
+const SYNC: &str = "sync";
+
+/// Writes rows of one kind, and tells who listens when there is something to tell.
+fn upsert_all<T>(
+    conn: &Connection,
+    changes: &mut ChangeSet,
+    tag: Tag,
+    rows: &[T],
+    upsert: impl Fn(&Connection, &T) -> Result<Upserted, StoreError>,
+) -> Result<Counts, StoreError> {
+    let mut counts = Counts::default();
+    for row in rows {
+        counts.count(upsert(conn, row)?);
+    }
+    if counts.added + counts.changed > 0 {
+        changes.touch(tag);
+    }
+    Ok(counts)
+}
+
+pub(super) async fn calls_cursor(store: &Store) -> Result<CallsCursor, StoreError> {
+    store.read(|conn| Ok(sync_state::get(conn, CALLS)?.unwrap_or_default())).await
+}
+
+/// A page of calls with the cursor that `turn` makes of what came out.
+pub(super) async fn calls_page(
+    store: &Store,
+    rows: Vec<Call>,
+    turn: impl FnOnce(&Counts) -> (bool, CallsCursor) + Send + 'static,
+) -> Result<(Counts, bool), StoreError> {
+    store
+        .write(move |tx, changes| {
+            let counts = upsert_all(tx, changes, Tag::Calls, &rows, calls::upsert)?;
+            // A call may mention a lead that nobody listed yet: its placeholder is new.
+            if counts.added + counts.changed > 0 {
+                changes.touch(Tag::Leads);
+            }
+            let (more, cursor) = turn(&counts);
+            sync_state::set(tx, CALLS, &cursor)?;
+            Ok((counts, more))
+        })
+        .await
+}
+
+pub(super) async fn leads_page(store: &Store, rows: Vec<Lead>) -> Result<Counts, StoreError> {
+    store
+        .write(move |tx, changes| {
+            let counts = upsert_all(tx, changes, Tag::Leads, &rows, leads::upsert)?;
+            if counts.added + counts.changed > 0 {
+                changes.touch(Tag::Calls); // calls show the lead's name
+            }
+            Ok(counts)
+        })
+        .await
+}
+
+pub(super) async fn appointments_page(store: &Store, rows: Vec<Appointment>) -> Result<Counts, StoreError> {
+    store.write(move |tx, changes| upsert_all(tx, changes, Tag::Appointments, &rows, appointments::upsert)).await
+}
+
+/// The list of calendars; `whole` says that every row of it could be read.
+pub(super) async fn calendars_list(store: &Store, rows: Vec<Calendar>, whole: bool) -> Result<Counts, StoreError> {
+    store
+        .write(move |tx, changes| {
+            let mut counts = upsert_all(tx, changes, Tag::Calendars, &rows, calendars::upsert)?;
+            if whole {
+                let listed: std::collections::BTreeSet<CalendarId> = rows.iter().map(|row| row.id).collect();
+                counts.removed = calendars::keep_only(tx, &listed)?;
+            }
+            if counts.added + counts.changed + counts.removed > 0 {
+                changes.touch(Tag::Calendars);
+                changes.touch(Tag::Appointments); // they show the calendar's name
+            }
+            Ok(counts)
+        })
+        .await
+}
+
+/// Marks what two whole readings in a row did not meet; remembers what this one missed.
+fn mark_gone<K>(
+    conn: &Connection,
+    feed: &str,
+    here: Vec<K>,
+    met: &Met,
+    mark: impl Fn(&Connection, &K) -> Result<bool, StoreError>,
+) -> Result<u64, StoreError>
+where
+    K: std::hash::Hash + Eq + Clone + Serialize + DeserializeOwned,
+{
+    let before: Option<Vec<K>> = sync_state::get(conn, feed)?;
+    let (gone, missing) = gone(here, met, before.as_deref().unwrap_or_default());
+    if before.is_some() || !missing.is_empty() {
+        sync_state::set(conn, feed, &missing)?;
+    }
+    let mut removed = 0;
+    for key in &gone {
+        removed += u64::from(mark(conn, key)?);
+    }
+    Ok(removed)
+}
+
+pub(super) async fn calls_gone(store: &Store, met: Met) -> Result<u64, StoreError> {
+    store
+        .write(move |tx, changes| {
+            let here: Vec<CallSid> = calls::present_sids(tx)?;
+            let removed = mark_gone(tx, "calls_missing", here, &met, calls::mark_removed)?;
+            if removed > 0 {
+                changes.touch(Tag::Calls);
+            }
+            Ok(removed)
+        })
+        .await
+}
+
+pub(super) async fn leads_gone(store: &Store, met: Met) -> Result<u64, StoreError> {
+    store
+        .write(move |tx, changes| {
+            let here: Vec<LeadId> = leads::present_ids(tx)?;
+            let removed = mark_gone(tx, "leads_missing", here, &met, |conn, id| leads::mark_removed(conn, *id))?;
+            if removed > 0 {
+                changes.touch(Tag::Leads);
+            }
+            Ok(removed)
+        })
+        .await
+}
+
+pub(super) async fn appointments_gone(store: &Store, from_ms: i64, to_ms: i64, met: Met) -> Result<u64, StoreError> {
+    store
+        .write(move |tx, changes| {
+            let here: Vec<AppointmentId> = appointments::ids_between(tx, from_ms, to_ms)?;
+            let mark = |conn: &Connection, id: &AppointmentId| appointments::mark_removed(conn, *id);
+            let removed = mark_gone(tx, "appointments_missing", here, &met, mark)?;
+            if removed > 0 {
+                changes.touch(Tag::Appointments);
+            }
+            Ok(removed)
+        })
+        .await
+}
+
+pub(super) async fn last_success_at_ms(store: &Store) -> Result<Option<i64>, StoreError> {
+    store.read(|conn| sync_state::get(conn, SYNC)).await
+}
+
+pub(super) async fn note_success(store: &Store, now_ms: i64) -> Result<(), StoreError> {
+    store.write(move |tx, _| sync_state::set(tx, SYNC, &now_ms)).await
+}

@@ -1,0 +1,15 @@
+//! Carrying the session from the wire into the profile.
+
+use crate::store::table::account;
+use crate::store::{Store, StoreError};
+use crate::upstream::Crm;
+
+/// Writes the newest cookie into the profile when it is due (see [`Crm::session_to_keep`]). A sync does it at its
+/// end; whoever fetches recordings without syncing does it when done.
+///
+/// # Errors
+/// The library's.
+pub async fn keep_session(crm: &Crm, store: &Store) -> Result<(), StoreError> {
+    let Some(cookie) = crm.session_to_keep() else { return Ok(()) };
+    store.write(move |tx, _| account::set_cookie(tx, Some(&cookie))).await
+}

@@ -1,0 +1,368 @@
+//! The CRM: signing in, its lists, its recordings.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aftercall_domain::appointment::Appointment;
+use aftercall_domain::calendar::Calendar;
+use aftercall_domain::call::Call;
+use aftercall_domain::clock::Clock;
+use aftercall_domain::ids::RecordingId;
+use aftercall_domain::lead::Lead;
+use aftercall_domain::zone;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::auth::{Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
+use super::http::{Answer, Http, Question};
+use super::{Body, Credentials, Limits, Origin, Page, Piece, Presence, RecordingSource, UpstreamError, wire};
+
+/// Rows of one page of calls; the server clamps to this.
+pub const CALLS_PAGE_MAX: u32 = 100;
+/// Rows of one page of leads. The server would send ten thousand, and hold its one thread for as long.
+pub const LEADS_PAGE: u32 = 500;
+const APPOINTMENTS_PAGE: u32 = 100;
+
+/// Who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// E-mail of the account.
+    pub email: String,
+    /// The person's name in the CRM.
+    pub name: String,
+    /// Role in the CRM.
+    pub role: String,
+    /// The company.
+    pub business: String,
+}
+
+/// One CRM and one session at it.
+pub struct Crm {
+    http: Http,
+    origin: Origin,
+    session: Session,
+}
+
+impl std::fmt::Debug for Crm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Crm(..)")
+    }
+}
+
+impl Crm {
+    /// A CRM that nobody signed in to yet.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Certificate`] where the platform's certificates cannot be read.
+    pub fn new(origin: Origin, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        let http = Http::new(limits, origin.is_loopback(), clock)?;
+        Ok(Self { http, origin, session: Session::default() })
+    }
+
+    /// Goes on with a session of an earlier run; `credentials` where the person chose to stay signed in.
+    pub fn with_session(self, cookie: Option<SecretString>, credentials: Option<Credentials>) -> Self {
+        if cookie.is_some() {
+            self.session.restore(cookie);
+        }
+        let Self { http, origin, mut session } = self;
+        session.renewal.get_mut().credentials = credentials;
+        Self { http, origin, session }
+    }
+
+    /// Where it is.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> u64 {
+        self.http.requests()
+    }
+
+    /// How often each status was answered so far.
+    pub fn answers_by_status(&self) -> BTreeMap<u16, u64> {
+        self.http.answers()
+    }
+
+    /// The session's cookie, when it is due to be written into the profile: after a sign-in or a refresh at once,
+    /// otherwise every quarter of an hour in which it changed. Treat it as a password.
+    pub fn session_to_keep(&self) -> Option<SecretString> {
+        self.session.to_keep(self.http.clock().now_ms())
+    }
+
+    /// Signs in. With `stay_signed_in` the password is remembered for when the session ends.
+    ///
+    /// # Errors
+    /// [`UpstreamError::WrongPassword`]; [`UpstreamError::Forbidden`] for an account without a business, which
+    /// sees nothing that this app shows; and whatever keeps the server from answering.
+    pub async fn sign_in(&self, credentials: Credentials, stay_signed_in: bool) -> Result<SignedIn, UpstreamError> {
+        let mut renewal = self.session.renewal.lock().await;
+        let signed_in = self.send_sign_in(&credentials, &mut renewal).await?;
+        renewal.credentials = stay_signed_in.then_some(credentials);
+        // A person typed it: nothing is being repeated.
+        renewal.signed_in_at_ms = None;
+        Ok(signed_in)
+    }
+
+    async fn send_sign_in(&self, credentials: &Credentials, renewal: &mut Renewal) -> Result<SignedIn, UpstreamError> {
+        renewal.signed_in_at_ms = Some(self.http.clock().monotonic_ms());
+        let body = serde_json::json!({
+            "email": credentials.email,
+            "password": credentials.password.expose_secret(),
+            "remember_me": true,
+        });
+        let question = Question::post(self.origin.at("/api/auth/login"), Bytes::from(body.to_string()));
+        let answer = self.http.ask(&question, None).await?;
+        if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
+            return Err(UpstreamError::WrongPassword);
+        }
+        let answer = answer.accepted()?;
+        let cookie = answer.session_cookie();
+        let who = wire::session(&self.http.json_body(answer).await?)?;
+        if who.business_id.is_none() {
+            return Err(UpstreamError::Forbidden);
+        }
+        // A portal may answer anything with 200: without a cookie nobody is signed in.
+        self.session.renew(Some(cookie.ok_or(UpstreamError::NotData)?));
+        Ok(SignedIn {
+            email: who.email.unwrap_or_else(|| credentials.email.clone()),
+            name: who.name,
+            role: who.role,
+            business: who.business.unwrap_or_default(),
+        })
+    }
+
+    /// Sends a question with the session. A 401 is answered by one refresh, then by one sign-in with the kept
+    /// password, then it is the end of the session.
+    async fn ask(&self, question: &Question) -> Result<Answer, UpstreamError> {
+        let (mut cookie, mut generation) = self.session.cookie();
+        if cookie.is_none() {
+            self.sign_in_again(generation).await?;
+            (cookie, generation) = self.session.cookie();
+        }
+        let mut refreshed = false;
+        loop {
+            let answer = self.http.ask(question, cookie.as_ref()).await?;
+            if answer.status() != StatusCode::UNAUTHORIZED {
+                self.session.note(answer.session_cookie());
+                return Ok(answer);
+            }
+            // A 401 sets a cookie too, of a session that was emptied: it is not taken.
+            drop(answer);
+            if refreshed {
+                self.sign_in_again(generation).await?;
+            } else {
+                self.refresh(generation).await?;
+                refreshed = true;
+            }
+            (cookie, generation) = self.session.cookie();
+        }
+    }
+
+    async fn refresh(&self, generation: u64) -> Result<(), UpstreamError> {
+        let mut renewal = self.session.renewal.lock().await;
+        let (cookie, current) = self.session.cookie();
+        if current != generation {
+            return Ok(()); // somebody else did it while we waited
+        }
+        let question = Question::post(self.origin.at("/api/auth/refresh"), Bytes::from_static(b"{}"));
+        let answer = self.http.ask(&question, cookie.as_ref()).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return self.sign_in_kept(&mut renewal).await;
+        }
+        let answer = answer.accepted()?;
+        self.session.renew(Some(answer.session_cookie().ok_or(UpstreamError::NotData)?));
+        Ok(())
+    }
+
+    async fn sign_in_again(&self, generation: u64) -> Result<(), UpstreamError> {
+        let mut renewal = self.session.renewal.lock().await;
+        if self.session.cookie().1 != generation {
+            return Ok(());
+        }
+        self.sign_in_kept(&mut renewal).await
+    }
+
+    async fn sign_in_kept(&self, renewal: &mut Renewal) -> Result<(), UpstreamError> {
+        let now_ms = self.http.clock().monotonic_ms();
+        if renewal.signed_in_at_ms.is_some_and(|at_ms| now_ms - at_ms < SIGN_IN_AGAIN_AFTER_MS) {
+            return Err(UpstreamError::SessionEnded);
+        }
+        let credentials = renewal.credentials.clone().ok_or(UpstreamError::SessionEnded)?;
+        match self.send_sign_in(&credentials, renewal).await {
+            Ok(_) => Ok(()),
+            Err(UpstreamError::WrongPassword) => {
+                // Changed at the server. Sending it again would lock the account.
+                renewal.credentials = None;
+                Err(UpstreamError::SessionEnded)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn list(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, UpstreamError> {
+        let mut url = self.origin.at(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let answer = self.ask(&Question::get(url)).await?.accepted()?;
+        if answer.content_type() == "text/html" {
+            return Err(UpstreamError::NotData);
+        }
+        self.http.json_body(answer).await
+    }
+
+    /// A page of calls, newest first. `limit` is 1 to [`CALLS_PAGE_MAX`].
+    ///
+    /// # Errors
+    /// As any question: see [`UpstreamError`].
+    pub async fn calls(&self, limit: u32, offset: u64) -> Result<Page<Call>, UpstreamError> {
+        // A limit of 0 is an empty page with more to come, for ever.
+        let limit = limit.clamp(1, CALLS_PAGE_MAX);
+        let query = [("limit", limit.to_string()), ("offset", offset.to_string())];
+        wire::calls(&self.list("/api/calls", &query).await?)
+    }
+
+    /// A page of leads, newest first; the first page is 1 and has [`LEADS_PAGE`] rows.
+    ///
+    /// # Errors
+    /// As any question: see [`UpstreamError`].
+    pub async fn leads(&self, page: u32) -> Result<Page<Lead>, UpstreamError> {
+        let query = [("page", page.max(1).to_string()), ("pageSize", LEADS_PAGE.to_string())];
+        wire::leads(&self.list("/api/leads", &query).await?)
+    }
+
+    /// A page of the appointments that lie between two moments (UTC); the first page is 1.
+    ///
+    /// # Errors
+    /// As any question: see [`UpstreamError`].
+    pub async fn appointments(&self, from_ms: i64, to_ms: i64, page: u32) -> Result<Page<Appointment>, UpstreamError> {
+        let query = [
+            ("start_date", zone::rfc3339_utc(from_ms)),
+            ("end_date", zone::rfc3339_utc(to_ms)),
+            ("per_page", APPOINTMENTS_PAGE.to_string()),
+            ("page", page.max(1).to_string()),
+        ];
+        wire::appointments(&self.list("/api/calendar/appointments", &query).await?)
+    }
+
+    /// The active calendars.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Forbidden`] for an agent, which is normal; else as any question.
+    pub async fn calendars(&self) -> Result<Page<Calendar>, UpstreamError> {
+        wire::calendars(&self.list("/api/calendar/calendars", &[]).await?)
+    }
+
+    async fn ask_recording(
+        &self,
+        id: &RecordingId,
+        method: Method,
+        range: Option<(u64, u64)>,
+    ) -> Result<Answer, UpstreamError> {
+        let url = self.origin.at(&format!("/api/recordings/file/{}", id.sid()));
+        let answer = self.ask(&Question { method, url, body: None, range, sound: true }).await?;
+        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Err(UpstreamError::Changed);
+        }
+        answer.accepted()
+    }
+
+    async fn recording_head(&self, id: &RecordingId) -> Result<Presence, UpstreamError> {
+        let answer = self.ask_recording(id, Method::HEAD, None).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => Ok(Presence::NotYet { retry_after_ms: answer.retry_after_ms }),
+            StatusCode::OK => {
+                is_sound(&answer)?;
+                let total_bytes = length(&answer).ok_or(UpstreamError::NotData)?;
+                Ok(Presence::Here { total_bytes })
+            }
+            status => Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms: None }),
+        }
+    }
+
+    async fn recording_range(&self, id: &RecordingId, first: u64, last: u64) -> Result<Piece, UpstreamError> {
+        let answer = self.ask_recording(id, Method::GET, Some((first, last))).await?;
+        let status = answer.status();
+        match status {
+            StatusCode::PARTIAL_CONTENT => {
+                is_sound(&answer)?;
+                let header = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+                let (start, end, total_bytes) = header.and_then(content_range).ok_or(UpstreamError::Changed)?;
+                let length_bytes = end - start + 1;
+                if start != first || end > last || length(&answer).is_some_and(|bytes| bytes != length_bytes) {
+                    return Err(UpstreamError::Changed);
+                }
+                let body = Body::new(answer.into_response(), length_bytes, self.http.limits());
+                Ok(Piece { start, total_bytes, body })
+            }
+            StatusCode::OK => {
+                is_sound(&answer)?;
+                let total_bytes = length(&answer).ok_or(UpstreamError::NotData)?;
+                let body = Body::new(answer.into_response(), total_bytes, self.http.limits());
+                Ok(Piece { start: 0, total_bytes, body })
+            }
+            status => {
+                let retry_after_ms = answer.retry_after_ms;
+                Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms })
+            }
+        }
+    }
+}
+
+/// Declared types are no evidence of sound, but a page that says it is a page is believed.
+fn is_sound(answer: &Answer) -> Result<(), UpstreamError> {
+    let encoded = answer.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity");
+    let content_type = answer.content_type();
+    let page = matches!(content_type.as_str(), "text/html" | "application/json" | "text/xml" | "application/xml");
+    if encoded || page { Err(UpstreamError::NotAudio) } else { Ok(()) }
+}
+
+/// `Content-Length`. The CRM sends it twice on a 206, with one value; two values have not come through here, because
+/// hyper refuses such an answer.
+fn length(answer: &Answer) -> Option<u64> {
+    answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// `bytes 0-99/123420`, first and last byte and the whole length.
+fn content_range(value: &str) -> Option<(u64, u64, u64)> {
+    let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end, total) = (start.parse().ok()?, end.parse::<u64>().ok()?, total.parse().ok()?);
+    (start <= end && end < total).then_some((start, end, total))
+}
+
+impl RecordingSource for Crm {
+    fn head<'a>(&'a self, id: &'a RecordingId) -> BoxFuture<'a, Result<Presence, UpstreamError>> {
+        Box::pin(self.recording_head(id))
+    }
+
+    fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+        Box::pin(self.recording_range(id, first, last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_is_read_only_when_it_makes_sense() {
+        for (value, read) in [
+            ("bytes 0-99/123420", Some((0, 99, 123_420))),
+            ("bytes 0-0/1", Some((0, 0, 1))),
+            ("bytes 5-4/10", None),
+            ("bytes 0-10/10", None),
+            ("bytes */10", None),
+            ("bytes 0-9/*", None),
+            ("items 0-9/10", None),
+            ("bytes 0-99999999999999999999/1", None),
+            ("", None),
+        ] {
+            assert_eq!(content_range(value), read, "{value:?}");
+        }
+    }
+}

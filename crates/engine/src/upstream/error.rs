@@ -1,0 +1,106 @@
+//! Why the CRM could not be asked, by cause.
+
+use aftercall_domain::error::{Code, Retry};
+
+/// Why a question to the CRM has no usable answer. Says no address, name or number.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// Not an address, not https, or with a user name in it.
+    #[error("the address is neither https nor plain http on this computer")]
+    InvalidAddress,
+    /// No connection could be made.
+    #[error("no connection to the server")]
+    Offline,
+    /// Connected, but no answer came, or too slowly.
+    #[error("the server does not answer")]
+    TimedOut,
+    /// The server's certificate is not trusted: the computer's clock may be wrong, or somebody is in between.
+    #[error("the server's certificate is not trusted")]
+    Certificate,
+    /// A status that is a failure of the server, or one that this client does not expect.
+    #[error("the server answered with status {status}")]
+    Unavailable {
+        /// The HTTP status.
+        status: u16,
+        /// What its `Retry-After` asks for.
+        retry_after_ms: Option<i64>,
+    },
+    /// A success that is not the data asked for: a page of a proxy or a portal, or broken JSON.
+    #[error("the server answered with something that is not data")]
+    NotData,
+    /// An answer beyond the limits of size, rows or depth.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// 429.
+    #[error("the server asks for patience")]
+    RateLimited {
+        /// What its `Retry-After` asks for.
+        retry_after_ms: Option<i64>,
+    },
+    /// The e-mail and password were refused.
+    #[error("the e-mail or the password is wrong")]
+    WrongPassword,
+    /// The session ended and could be renewed neither by a refresh nor by a kept password.
+    #[error("the session ended")]
+    SessionEnded,
+    /// 403: not for this role or business.
+    #[error("the account may not have this")]
+    Forbidden,
+    /// 404.
+    #[error("the server knows nothing by that name")]
+    NotFound,
+    /// 410.
+    #[error("it was removed at the server")]
+    Gone,
+    /// A page or JSON where sound was asked for.
+    #[error("the answer is not sound")]
+    NotAudio,
+    /// The body ended early, or is longer than announced.
+    #[error("the body did not arrive whole")]
+    Truncated,
+    /// A range answer that does not fit the question or the file's first answer.
+    #[error("the file changed while it was read")]
+    Changed,
+}
+
+impl UpstreamError {
+    /// The word for outsiders.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::InvalidAddress => Code::InvalidInput,
+            Self::Offline => Code::Offline,
+            Self::TimedOut | Self::Certificate | Self::Unavailable { .. } | Self::NotData | Self::TooLarge => {
+                Code::ServerUnavailable
+            }
+            Self::RateLimited { .. } => Code::RateLimited,
+            Self::WrongPassword => Code::WrongPassword,
+            Self::SessionEnded => Code::LoginExpired,
+            Self::Forbidden => Code::Forbidden,
+            Self::NotFound => Code::NotFound,
+            Self::Gone => Code::Gone,
+            Self::NotAudio => Code::NotAudio,
+            Self::Truncated | Self::Changed => Code::Damaged,
+        }
+    }
+
+    /// Whether asking again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::InvalidAddress | Self::Forbidden | Self::NotFound | Self::Gone | Self::TooLarge => Retry::Never,
+            Self::Certificate | Self::NotAudio => Retry::AfterUser,
+            Self::WrongPassword | Self::SessionEnded => Retry::AfterLogin,
+            Self::Unavailable { .. } | Self::RateLimited { .. } => {
+                Retry::After(self.retry_after_ms().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0))
+            }
+            Self::Offline | Self::TimedOut | Self::NotData | Self::Truncated | Self::Changed => Retry::After(0),
+        }
+    }
+
+    /// What the server asked for.
+    pub fn retry_after_ms(&self) -> Option<i64> {
+        match self {
+            Self::Unavailable { retry_after_ms, .. } | Self::RateLimited { retry_after_ms } => *retry_after_ms,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The one place that makes an HTTP client: what it may do, how long it waits and how much it reads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aftercall_domain::backoff;
+use aftercall_domain::clock::Clock;
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::UpstreamError;
+
+/// The server hashes it for its audit: one stable word.
+const USER_AGENT: &str = concat!("Aftercall/", env!("CARGO_PKG_VERSION"));
+const SESSION_COOKIE: &str = "al_sess";
+
+/// How long is waited and how much is read. The default is what the app uses; tests wait less.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For a connection.
+    pub connect: Duration,
+    /// Between two bytes.
+    pub idle: Duration,
+    /// For a whole answer of JSON.
+    pub json: Duration,
+    /// An audio body is given up when it brings less than `low_speed_bytes` in this time.
+    pub low_speed: Duration,
+    /// See `low_speed`.
+    pub low_speed_bytes: u64,
+    /// Largest JSON answer, counted after decompression.
+    pub json_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            json: Duration::from_secs(120),
+            low_speed: Duration::from_secs(30),
+            low_speed_bytes: 30 * 1024,
+            json_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// What is asked.
+pub(super) struct Question {
+    pub method: Method,
+    pub url: Url,
+    pub body: Option<Bytes>,
+    /// First and last byte, for sound.
+    pub range: Option<(u64, u64)>,
+    pub sound: bool,
+}
+
+impl Question {
+    pub(super) fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, body: None, range: None, sound: false }
+    }
+    pub(super) fn post(url: Url, body: Bytes) -> Self {
+        Self { method: Method::POST, url, body: Some(body), range: None, sound: false }
+    }
+}
+
+/// An answer whose body has not been read yet.
+pub(super) struct Answer {
+    response: reqwest::Response,
+    pub retry_after_ms: Option<i64>,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+    pub(super) fn into_response(self) -> reqwest::Response {
+        self.response
+    }
+
+    /// The session cookie that this answer sets, if any.
+    pub(super) fn session_cookie(&self) -> Option<SecretString> {
+        let set = |value: &HeaderValue| {
+            let pair = value.to_str().ok()?.split(';').next()?.trim();
+            let value = pair.strip_prefix(SESSION_COOKIE)?.strip_prefix('=')?;
+            (!value.is_empty()).then(|| SecretString::from(value))
+        };
+        self.headers().get_all(SET_COOKIE).iter().rev_find_map(set)
+    }
+
+    /// Nothing but a success with data passes.
+    pub(super) fn accepted(self) -> Result<Self, UpstreamError> {
+        match failure(self.status(), self.retry_after_ms) {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// Says what the body is declared as, in lower case and without parameters.
+    pub(super) fn content_type(&self) -> String {
+        let value = self.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    }
+}
+
+trait RevFindMap: Iterator + Sized {
+    fn rev_find_map<T>(self, f: impl FnMut(Self::Item) -> Option<T>) -> Option<T> {
+        self.filter_map(f).last()
+    }
+}
+impl<I: Iterator> RevFindMap for I {}
+
+/// What a status other than success means.
+pub(super) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option<UpstreamError> {
+    Some(match status.as_u16() {
+        200..=299 => return None,
+        401 => UpstreamError::SessionEnded,
+        403 => UpstreamError::Forbidden,
+        404 => UpstreamError::NotFound,
+        410 => UpstreamError::Gone,
+        429 => UpstreamError::RateLimited { retry_after_ms },
+        // A redirect is never followed: nothing in the CRM's API redirects, so this is a portal or a proxy.
+        status => UpstreamError::Unavailable { status, retry_after_ms },
+    })
+}
+
+/// The client. Follows no redirect, sends no Referer, retries nothing by itself.
+pub(super) struct Http {
+    json: reqwest::Client,
+    sound: reqwest::Client,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    requests: AtomicU64,
+    answers: Mutex<BTreeMap<u16, u64>>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
+fn builder(limits: &Limits, loopback: bool) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.idle);
+    if loopback { builder.no_proxy() } else { builder.https_only(true) }
+}
+
+impl Http {
+    pub(super) fn new(limits: Limits, loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        // Building fails where the platform's certificates cannot be read.
+        let json = builder(&limits, loopback).gzip(true).build().map_err(|_| UpstreamError::Certificate)?;
+        let sound = builder(&limits, loopback).gzip(false).build().map_err(|_| UpstreamError::Certificate)?;
+        Ok(Self { json, sound, limits, clock, requests: AtomicU64::new(0), answers: Mutex::default() })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Requests sent so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Answers per status so far.
+    pub(super) fn answers(&self) -> BTreeMap<u16, u64> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sends one question, once.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        cookie: Option<&SecretString>,
+    ) -> Result<Answer, UpstreamError> {
+        let client = if question.sound { &self.sound } else { &self.json };
+        let mut request = client.request(question.method.clone(), question.url.clone());
+        if question.sound {
+            request = request.header(ACCEPT, "audio/*").header(ACCEPT_ENCODING, "identity");
+        } else {
+            request = request.header(ACCEPT, "application/json").timeout(self.limits.json);
+        }
+        if let Some((first, last)) = question.range {
+            request = request.header(RANGE, format!("bytes={first}-{last}"));
+        }
+        if let Some(cookie) = cookie {
+            let mut value = HeaderValue::from_str(&format!("{SESSION_COOKIE}={}", cookie.expose_secret()))
+                .map_err(|_| UpstreamError::SessionEnded)?;
+            value.set_sensitive(true);
+            request = request.header(COOKIE, value);
+        }
+        if let Some(body) = &question.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let response = request.send().await.map_err(|error| cause(&error))?;
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(response.status().as_u16()).or_default() +=
+            1;
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after_ms =
+            header(RETRY_AFTER).and_then(|value| backoff::retry_after_ms(value, header(DATE), self.clock.now_ms()));
+        Ok(Answer { response, retry_after_ms })
+    }
+
+    /// The whole body of a JSON answer, counted as it is unpacked.
+    pub(super) async fn json_body(&self, answer: Answer) -> Result<Bytes, UpstreamError> {
+        let mut response = answer.into_response();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+            if body.len() + chunk.len() > self.limits.json_bytes {
+                return Err(UpstreamError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+/// What went wrong below HTTP. The error's own text holds the address and is dropped here.
+pub(super) fn cause(error: &reqwest::Error) -> UpstreamError {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        // rustls says `invalid peer certificate: …`; its error type is hidden behind two layers of io::Error.
+        if inner.to_string().contains("certificate") {
+            return UpstreamError::Certificate;
+        }
+        source = inner.source();
+    }
+    if error.is_connect() {
+        UpstreamError::Offline
+    } else if error.is_timeout() {
+        UpstreamError::TimedOut
+    } else if error.is_decode() {
+        UpstreamError::NotData
+    } else if error.is_body() {
+        UpstreamError::Truncated
+    } else {
+        // The connection broke before a status came.
+        UpstreamError::Unavailable { status: 0, retry_after_ms: None }
+    }
+}

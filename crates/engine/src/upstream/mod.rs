@@ -1,0 +1,22 @@
+//! The other side of the wire: what is asked of the CRM, and what its answers mean.
+//!
+//! Wire shapes stay in here: what leaves are domain values, counts of rows that could not be read, and errors by
+//! their cause. Nothing in here knows the database.
+
+mod auth;
+mod body;
+mod crm;
+mod error;
+mod http;
+mod origin;
+mod source;
+mod wire;
+
+pub use auth::Credentials;
+pub use body::Body;
+pub use crm::{CALLS_PAGE_MAX, Crm, LEADS_PAGE, SignedIn};
+pub use error::UpstreamError;
+pub use http::Limits;
+pub use origin::Origin;
+pub use source::{Piece, Presence, RecordingSource};
+pub use wire::Page;

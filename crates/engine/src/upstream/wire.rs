@@ -1,0 +1,459 @@
+//! The CRM's JSON, and nothing but here: three names for one thing, nulls everywhere, times in two manners.
+//!
+//! Each row is parsed on its own, so that a broken one is counted and the rest goes on.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use aftercall_domain::appointment::Appointment;
+use aftercall_domain::calendar::Calendar;
+use aftercall_domain::call::{Call, Direction};
+use aftercall_domain::ids::{AppointmentId, CalendarId, CallSid, LeadId, Source};
+use aftercall_domain::lead::Lead;
+use aftercall_domain::zone;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::UpstreamError;
+
+/// The CRM's words for "no name" and "no transcript", sent as if they were one.
+const NO_NAME: &str = "ללא שם";
+const NO_TRANSCRIPT: &str = "אין תמליל זמין";
+/// Rows of one answer.
+const ROWS_MAX: usize = 5_000;
+/// Letters of a name, a number, a status.
+const WORD_BYTES_MAX: usize = 64 * 1024;
+/// A transcript of hours of speech; the page's own limit stands above it.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// One answer of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows that could be read, in the server's order.
+    pub rows: Vec<T>,
+    /// Rows that could not, each as a fingerprint: where pages overlap, one broken row is met twice.
+    pub rejected: Vec<u64>,
+    /// Rows in the answer, readable or not.
+    pub sent: u64,
+    /// Rows that the server says it has; `None` where the list does not say.
+    pub total: Option<u64>,
+}
+
+/// Why one row is not taken. Never leaves this file: a row is only counted.
+struct Rejected;
+
+#[derive(Deserialize)]
+struct Pagination {
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct CallsAnswer<'a> {
+    #[serde(borrow)]
+    calls: Vec<&'a RawValue>,
+    pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+struct LeadsAnswer<'a> {
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct AppointmentsAnswer<'a> {
+    #[serde(borrow)]
+    appointments: Vec<&'a RawValue>,
+    pagination: Option<Pagination>,
+}
+
+#[derive(Deserialize)]
+struct CalendarsAnswer<'a> {
+    #[serde(borrow)]
+    calendars: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CallRow {
+    sid: Option<String>,
+    call_sid: Option<String>,
+    parent_call_sid: Option<String>,
+    lead_id: Option<i64>,
+    direction: Option<String>,
+    twilio_direction: Option<String>,
+    from_e164: Option<String>,
+    to_e164: Option<String>,
+    status: Option<String>,
+    duration: Option<i64>,
+    at: Option<String>,
+    created_at: Option<String>,
+    summary: Option<String>,
+    final_transcript: Option<String>,
+    transcript: Option<String>,
+    transcription: Option<String>,
+    #[serde(rename = "hasRecording")]
+    has_recording: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct LeadRow {
+    id: i64,
+    full_name: Option<String>,
+    name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phone_e164: Option<String>,
+    email: Option<String>,
+    status: Option<String>,
+    source: Option<String>,
+    owner_user_id: Option<i64>,
+    tags: Option<Vec<String>>,
+    summary: Option<String>,
+    notes: Option<String>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+    last_contact_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct AppointmentRow {
+    id: i64,
+    lead_id: Option<i64>,
+    calendar_id: Option<i64>,
+    title: String,
+    description: Option<String>,
+    location: Option<String>,
+    status: Option<String>,
+    start_time: String,
+    end_time: String,
+    contact_name: Option<String>,
+    contact_phone: Option<String>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct CalendarRow {
+    id: i64,
+    name: Option<String>,
+    type_key: Option<String>,
+    is_active: Option<bool>,
+    priority: Option<i64>,
+    created_at: Option<String>,
+    updated_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct SessionAnswer {
+    user: UserRow,
+    tenant: Option<TenantRow>,
+}
+
+#[derive(Deserialize)]
+struct UserRow {
+    name: String,
+    email: Option<String>,
+    role: String,
+    business_id: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct TenantRow {
+    name: Option<String>,
+}
+
+/// Who signed in, as the CRM says.
+pub(super) struct Who {
+    pub name: String,
+    pub email: Option<String>,
+    pub role: String,
+    pub business_id: Option<i64>,
+    pub business: Option<String>,
+}
+
+fn envelope<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UpstreamError> {
+    serde_json::from_slice(body).map_err(|_| UpstreamError::NotData)
+}
+
+fn rows<'a, W: Deserialize<'a>, T>(
+    raw: &[&'a RawValue],
+    total: Option<u64>,
+    into_domain: impl Fn(W) -> Result<T, Rejected>,
+) -> Result<Page<T>, UpstreamError> {
+    if raw.len() > ROWS_MAX {
+        return Err(UpstreamError::TooLarge);
+    }
+    let mut rows = Vec::with_capacity(raw.len());
+    let mut rejected = Vec::new();
+    for row in raw {
+        match serde_json::from_str::<W>(row.get()).map_err(|_| Rejected).and_then(&into_domain) {
+            Ok(row) => rows.push(row),
+            Err(Rejected) => {
+                let mut hasher = DefaultHasher::new();
+                row.get().hash(&mut hasher);
+                rejected.push(hasher.finish());
+            }
+        }
+    }
+    Ok(Page { rows, rejected, sent: raw.len() as u64, total })
+}
+
+pub(super) fn calls(body: &[u8]) -> Result<Page<Call>, UpstreamError> {
+    let answer: CallsAnswer<'_> = envelope(body)?;
+    rows(&answer.calls, answer.pagination.and_then(|p| p.total), call)
+}
+
+pub(super) fn leads(body: &[u8]) -> Result<Page<Lead>, UpstreamError> {
+    let answer: LeadsAnswer<'_> = envelope(body)?;
+    rows(&answer.items, answer.total, lead)
+}
+
+pub(super) fn appointments(body: &[u8]) -> Result<Page<Appointment>, UpstreamError> {
+    let answer: AppointmentsAnswer<'_> = envelope(body)?;
+    rows(&answer.appointments, answer.pagination.and_then(|p| p.total), appointment)
+}
+
+pub(super) fn calendars(body: &[u8]) -> Result<Page<Calendar>, UpstreamError> {
+    let answer: CalendarsAnswer<'_> = envelope(body)?;
+    let total = answer.calendars.len() as u64;
+    rows(&answer.calendars, Some(total), calendar)
+}
+
+pub(super) fn session(body: &[u8]) -> Result<Who, UpstreamError> {
+    let answer: SessionAnswer = envelope(body)?;
+    Ok(Who {
+        name: answer.user.name,
+        email: answer.user.email,
+        role: answer.user.role,
+        business_id: answer.user.business_id,
+        business: answer.tenant.and_then(|tenant| tenant.name),
+    })
+}
+
+fn limited(text: Option<String>, bytes_max: usize) -> Result<Option<String>, Rejected> {
+    match text {
+        Some(text) if text.len() > bytes_max => Err(Rejected),
+        Some(text) if text.trim().is_empty() => Ok(None),
+        text => Ok(text),
+    }
+}
+
+fn word(text: Option<String>) -> Result<Option<String>, Rejected> {
+    limited(text, WORD_BYTES_MAX)
+}
+
+fn text(text: Option<String>) -> Result<Option<String>, Rejected> {
+    limited(text, TEXT_BYTES_MAX)
+}
+
+fn name(text: Option<String>) -> Result<Option<String>, Rejected> {
+    Ok(word(text)?.filter(|name| name.trim() != NO_NAME))
+}
+
+fn utc(text: Option<String>) -> Result<Option<i64>, Rejected> {
+    text.map(|text| zone::parse_naive_utc(&text)).transpose().map_err(|_| Rejected)
+}
+
+fn sid(text: Option<String>) -> Result<Option<CallSid>, Rejected> {
+    text.map(CallSid::try_from).transpose().map_err(|_| Rejected)
+}
+
+fn call(row: CallRow) -> Result<Call, Rejected> {
+    let transcript = row.final_transcript.or(row.transcript).or(row.transcription);
+    let direction = match Direction::from_source(row.direction.as_deref()) {
+        Direction::Unknown => Direction::from_source(row.twilio_direction.as_deref()),
+        known => known,
+    };
+    Ok(Call {
+        sid: sid(row.sid.or(row.call_sid))?.ok_or(Rejected)?,
+        parent_sid: sid(row.parent_call_sid)?,
+        source: Source::Crm,
+        lead_id: row.lead_id.map(LeadId),
+        direction,
+        from_number: word(row.from_e164)?,
+        to_number: word(row.to_e164)?,
+        status: word(row.status)?,
+        duration_s: row.duration,
+        started_at_ms: utc(row.at.or(row.created_at))?,
+        summary: text(row.summary)?,
+        transcript: text(transcript)?.filter(|text| text.trim() != NO_TRANSCRIPT),
+        has_recording: row.has_recording.unwrap_or(false),
+    })
+}
+
+fn lead(row: LeadRow) -> Result<Lead, Rejected> {
+    let tags = row.tags.unwrap_or_default();
+    if tags.iter().map(String::len).sum::<usize>() > WORD_BYTES_MAX {
+        return Err(Rejected);
+    }
+    let (full_name, short_name) = (name(row.full_name)?, name(row.name)?);
+    Ok(Lead {
+        id: LeadId(row.id),
+        full_name: full_name.or(short_name),
+        first_name: name(row.first_name)?,
+        last_name: name(row.last_name)?,
+        phone_e164: word(row.phone_e164)?,
+        email: word(row.email)?,
+        status: word(row.status)?,
+        source: word(row.source)?,
+        owner_user_id: row.owner_user_id,
+        tags,
+        summary: text(row.summary)?,
+        notes: text(row.notes)?,
+        created_at_ms: utc(row.created_at)?,
+        updated_at_ms: utc(row.updated_at)?,
+        last_contact_at_ms: utc(row.last_contact_at)?,
+    })
+}
+
+fn appointment(row: AppointmentRow) -> Result<Appointment, Rejected> {
+    let at = |text: &str| zone::parse_with_offset(text).map_err(|_| Rejected);
+    Ok(Appointment {
+        id: AppointmentId(row.id),
+        lead_id: row.lead_id.map(LeadId),
+        calendar_id: row.calendar_id.map(CalendarId),
+        title: word(Some(row.title))?.unwrap_or_default(),
+        description: text(row.description)?,
+        location: word(row.location)?,
+        status: word(row.status)?,
+        starts_at_ms: at(&row.start_time)?,
+        ends_at_ms: at(&row.end_time)?,
+        contact_name: name(row.contact_name)?,
+        contact_phone: word(row.contact_phone)?,
+        created_at_ms: utc(row.created_at)?,
+        updated_at_ms: utc(row.updated_at)?,
+    })
+}
+
+fn calendar(row: CalendarRow) -> Result<Calendar, Rejected> {
+    Ok(Calendar {
+        id: CalendarId(row.id),
+        name: word(row.name)?,
+        type_key: word(row.type_key)?,
+        is_active: row.is_active.unwrap_or(true),
+        priority: row.priority.unwrap_or(0),
+        created_at_ms: utc(row.created_at)?,
+        updated_at_ms: utc(row.updated_at)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    /// The body of a recorded answer.
+    fn transcript(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(name);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (_, answer) = text.split_once("----- response -----").expect("a recorded answer");
+        let (_, body) = answer.split_once("# body").expect("a body");
+        body.split_once('\n').expect("a line").1.to_owned()
+    }
+
+    fn transcripts(starts_with: &[&str]) -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+        let names = std::fs::read_dir(folder).expect("transcripts").map(|file| file.expect("file").file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().expect("ascii")).collect();
+        names.retain(|name| starts_with.iter().any(|start| name.starts_with(start)));
+        names.sort();
+        assert!(!names.is_empty(), "{starts_with:?}");
+        names
+    }
+
+    #[test]
+    fn every_recorded_list_of_the_real_server_is_read_whole() {
+        let mut read = 0;
+        for name in transcripts(&["03_calls"]) {
+            let page = calls(transcript(&name).as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((page.rejected.len(), page.rows.len() as u64), (0, page.sent), "{name}");
+            read += page.sent;
+        }
+        for name in transcripts(&["05_leads"]) {
+            let page = leads(transcript(&name).as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((page.rejected.len(), page.rows.len() as u64), (0, page.sent), "{name}");
+            assert!(page.total.is_some(), "{name}");
+            read += page.sent;
+        }
+        for name in transcripts(&["06_lead_appointments", "08_appointments"]) {
+            let page = appointments(transcript(&name).as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((page.rejected.len(), page.rows.len() as u64), (0, page.sent), "{name}");
+            read += page.sent;
+        }
+        let page = calendars(transcript("09_calendars.http").as_bytes()).expect("calendars");
+        assert_eq!((page.rejected.len(), page.sent), (0, 2));
+        assert!(read > 100, "{read} rows");
+    }
+
+    #[test]
+    fn every_recorded_sign_in_is_read() {
+        for name in transcripts(&["01_login_ok", "02_refresh_ok", "02_me_ok"]) {
+            let who = session(transcript(&name).as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert!(!who.role.is_empty() && !who.name.is_empty(), "{name}");
+            assert!(who.business_id.is_some() && who.business.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_call_and_appointment_stand_at_the_right_moment() {
+        let page = calls(transcript("03_calls_page2.http").as_bytes()).expect("calls");
+        let first = &page.rows[0];
+        assert_eq!(first.sid.as_str(), "CAf6208821b0c85ee69bedd777efaa51ee");
+        assert_eq!(first.started_at_ms, Some(1_795_334_785_514), "naive UTC");
+        assert_eq!(
+            (first.direction, first.duration_s, first.lead_id),
+            (Direction::Outbound, Some(364), Some(LeadId(9)))
+        );
+        let page = appointments(transcript("08_appointments_page2.http").as_bytes()).expect("appointments");
+        assert_eq!(page.rows[0].starts_at_ms, 1_796_799_600_000, "09:00+02:00");
+    }
+
+    #[test]
+    fn a_broken_row_is_counted_and_the_rest_goes_on() {
+        let body = r#"{"calls": [
+            {"sid": "CA1", "at": "2026-11-22T08:06:25"},
+            {"sid": "../../etc/passwd"},
+            {"sid": null},
+            {"sid": "CA2", "duration": "long"},
+            {"sid": "CA3", "at": "yesterday"},
+            17, null, [],
+            {"call_sid": "CA4", "lead_id": null, "transcript": "אין תמליל זמין", "from_e164": "anonymous"}
+        ], "pagination": {"total": 9}}"#;
+        let page = calls(body.as_bytes()).expect("an envelope");
+        let sids: Vec<&str> = page.rows.iter().map(|call| call.sid.as_str()).collect();
+        assert_eq!((sids, page.rejected.len(), page.sent, page.total), (vec!["CA1", "CA4"], 7, 9, Some(9)));
+        assert_eq!(page.rows[1].transcript, None);
+        assert_eq!(page.rows[1].from_number.as_deref(), Some("anonymous"));
+    }
+
+    #[test]
+    fn a_placeholder_name_is_no_name() {
+        let body = r#"{"items": [{"id": 7, "full_name": "ללא שם", "first_name": "", "tags": null}], "total": 1}"#;
+        let page = leads(body.as_bytes()).expect("an envelope");
+        assert_eq!((page.rows[0].full_name.as_ref(), page.rows[0].first_name.as_ref()), (None, None));
+        assert!(page.rows[0].tags.is_empty());
+    }
+
+    #[test]
+    fn a_page_or_an_error_in_place_of_a_list_is_not_data() {
+        for body in ["<!doctype html><html>", "", "[]", r#"{"success": true}"#, r#"{"calls": {}}"#, "\u{feff}{}"] {
+            assert!(matches!(calls(body.as_bytes()), Err(UpstreamError::NotData)), "{body:?}");
+        }
+        let many = format!(r#"{{"calls": [{}]}}"#, vec!["1"; ROWS_MAX + 1].join(","));
+        assert!(matches!(calls(many.as_bytes()), Err(UpstreamError::TooLarge)));
+        let deep = format!(r#"{{"calls": [{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let page = calls(deep.as_bytes()).expect("an envelope around one row");
+        assert_eq!((page.rows.len(), page.rejected.len()), (0, 1), "a row too deep to be meant");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), row in ".{0,200}") {
+            let _ = calls(&bytes);
+            let wrapped = format!(r#"{{"calls": [{row}], "items": [{row}], "appointments": [{row}], "calendars": [{row}]}}"#);
+            let _ = (calls(wrapped.as_bytes()), leads(wrapped.as_bytes()));
+            let _ = (appointments(wrapped.as_bytes()), calendars(wrapped.as_bytes()), session(wrapped.as_bytes()));
+        }
+    }
+}

@@ -79,7 +79,8 @@ pub(crate) fn connect(path: &Path, key: Option<&DbKey>, access: Access) -> Resul
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     if let Some(key) = key {
         // Process-wide and before the key: with the per-connection setting, VACUUM INTO writes a copy that no one opens.
-        conn.execute_batch("PRAGMA cipher_default_page_size = 16384")?;
+        // What SQLCipher would write to standard error is told by the error that it returns.
+        conn.execute_batch("PRAGMA cipher_log_level = NONE; PRAGMA cipher_default_page_size = 16384")?;
         let pragma = Zeroizing::new(format!("PRAGMA key = \"x'{}'\"", key.hex().as_str()));
         conn.execute_batch(&pragma)?;
         // cipher_memory_security stays off (its default): it wipes every page buffer on release, which costs a

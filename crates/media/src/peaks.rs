@@ -83,6 +83,10 @@ impl Peaks {
             return Err(PeaksError);
         }
         let pair = |p: &[u8]| (i8::from_le_bytes([p[0]]), i8::from_le_bytes([p[1]]));
+        // Upside down, or lower than anything that was ever written.
+        if pairs.chunks_exact(2).map(pair).any(|(least, greatest)| least > greatest || least == i8::MIN) {
+            return Err(PeaksError);
+        }
         let lanes = if buckets == 0 {
             vec![Vec::new(); channels]
         } else {
@@ -169,9 +173,9 @@ impl PeaksBuilder {
 const EMPTY: (f32, f32) = (f32::INFINITY, f32::NEG_INFINITY);
 
 fn quantise((least, greatest): (f32, f32)) -> (i8, i8) {
-    // `as` saturates and makes 0 of NaN: a broken sample draws as silence.
-    let step = |v: f32| if v.is_finite() { (v * 127.0).round().clamp(-127.0, 127.0) as i8 } else { 0 };
-    (step(least), step(greatest))
+    // min and max pass over what is no number: a bucket of nothing else is as it was begun, and draws as silence.
+    let step = |v: f32| (v * 127.0).round().clamp(-127.0, 127.0) as i8;
+    if least > greatest { (0, 0) } else { (step(least), step(greatest)) }
 }
 
 #[cfg(test)]
@@ -221,6 +225,15 @@ mod tests {
     #[test]
     fn a_broken_sample_draws_as_silence() {
         assert_eq!(built(1, 100, &[f32::NAN, f32::INFINITY], 1).buckets(1), vec![vec![(0, 0)]]);
+    }
+
+    #[test]
+    fn infinite_and_undefined_samples_are_drawn_within_the_lane_and_read_back() {
+        let mut builder = PeaksBuilder::new(1, 100);
+        builder.push(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 9.0]);
+        let peaks = builder.finish();
+        assert_eq!(peaks.buckets(4), [[(0, 0), (127, 127), (-127, -127), (127, 127)]]);
+        assert_eq!(Peaks::from_bytes(&peaks.to_bytes()), Ok(peaks));
     }
 
     proptest! {

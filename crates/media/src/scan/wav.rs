@@ -147,7 +147,7 @@ pub(super) fn scan<R: Read + Seek>(window: &mut Window<R>) -> Result<Scan, ScanE
 /// Where the chunk behind one that ends at `end` begins. A chunk of odd size has a byte of padding that some
 /// writers forget.
 fn next_chunk<R: Read + Seek>(window: &mut Window<R>, end: u64, size: u32) -> std::io::Result<u64> {
-    if size % 2 == 0 {
+    if size.is_multiple_of(2) {
         return Ok(end);
     }
     let is_unpadded = matches!(window.at(end, 4)?, b"data" | b"fmt " | b"LIST" | b"fact");

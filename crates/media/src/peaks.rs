@@ -128,6 +128,8 @@ impl PeaksBuilder {
     /// Takes interleaved samples (-1 … 1) in order; a block may end within a frame.
     pub fn push(&mut self, interleaved: &[f32]) {
         for &sample in interleaved {
+            // A broken sample is silence, so that what is written is always a least and a greatest.
+            let sample = if sample.is_finite() { sample } else { 0.0 };
             let (least, greatest) = &mut self.open[self.channel];
             *least = least.min(sample);
             *greatest = greatest.max(sample);
@@ -173,9 +175,8 @@ impl PeaksBuilder {
 const EMPTY: (f32, f32) = (f32::INFINITY, f32::NEG_INFINITY);
 
 fn quantise((least, greatest): (f32, f32)) -> (i8, i8) {
-    // min and max pass over what is no number: a bucket of nothing else is as it was begun, and draws as silence.
     let step = |v: f32| (v * 127.0).round().clamp(-127.0, 127.0) as i8;
-    if least > greatest { (0, 0) } else { (step(least), step(greatest)) }
+    (step(least), step(greatest))
 }
 
 #[cfg(test)]
@@ -228,11 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn infinite_and_undefined_samples_are_drawn_within_the_lane_and_read_back() {
+    fn samples_out_of_bounds_are_drawn_within_the_lane_and_read_back() {
         let mut builder = PeaksBuilder::new(1, 100);
         builder.push(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 9.0]);
         let peaks = builder.finish();
-        assert_eq!(peaks.buckets(4), [[(0, 0), (127, 127), (-127, -127), (127, 127)]]);
+        assert_eq!(peaks.buckets(4), [[(0, 0), (0, 0), (0, 0), (127, 127)]]);
         assert_eq!(Peaks::from_bytes(&peaks.to_bytes()), Ok(peaks));
     }
 

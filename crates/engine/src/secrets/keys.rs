@@ -32,13 +32,6 @@ macro_rules! key {
                 f.write_str(concat!(stringify!($name), "(…)"))
             }
         }
-
-        impl $name {
-            /// 64 hex digits, wiped when dropped.
-            pub(crate) fn hex(&self) -> Zeroizing<String> {
-                Zeroizing::new(hex::encode(self.0.as_slice()))
-            }
-        }
     };
 }
 
@@ -55,6 +48,13 @@ key!(
     FileKek
 );
 
+impl DbKey {
+    /// 64 hex digits, wiped when dropped.
+    pub(crate) fn hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
+    }
+}
+
 struct Length(usize);
 impl hkdf::KeyType for Length {
     fn len(&self) -> usize {
@@ -66,6 +66,11 @@ impl RootKey {
     /// A new one, from the operating system's random numbers.
     pub(crate) fn generate() -> Result<Self, SecretsError> {
         random().map(Self)
+    }
+
+    /// 64 hex digits, wiped when dropped.
+    pub(crate) fn hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
     }
 
     /// The same one every time for the same words and salt.

@@ -166,6 +166,7 @@ fn migrate_in(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> 
         }
         run(transaction, Target::FakeVersion(1))?;
     }
+    own_the_first(transaction)?;
     let applied = run(transaction, Target::Latest)?;
     make_placeholders(transaction)?;
     leads::fill(transaction)?;
@@ -176,6 +177,22 @@ fn migrate_in(transaction: &Transaction<'_>) -> Result<Vec<String>, StoreError> 
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     Ok(applied)
+}
+
+/// Older installations recorded V0001 under names of their own, and a checkout with CRLF changed its checksum. What it
+/// made is what counts: with those tables there, the history's first row becomes ours.
+fn own_the_first(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let migrations = runner::migrations().map_err(from_refinery)?;
+    if let Some(first) = migrations.first()
+        && shape::version(transaction, HISTORY)? > 0
+        && shape::is_older_installation(transaction)?
+    {
+        transaction.execute(
+            &format!("UPDATE {HISTORY} SET name = ?1, checksum = ?2 WHERE version = 1"),
+            (first.name(), first.checksum().to_string()),
+        )?;
+    }
+    Ok(())
 }
 
 fn run(transaction: &Transaction<'_>, target: Target) -> Result<Vec<String>, StoreError> {
@@ -242,4 +259,63 @@ fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>, StoreError> {
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::{KeyChoice, open_root_key};
+
+    fn a_key(folder: &Path) -> DbKey {
+        open_root_key(folder, &KeyChoice::File(folder.join("key"))).expect("a key").db_key()
+    }
+
+    fn old_and_sealed(path: &Path, key: &DbKey) {
+        let conn = connect(path, Some(key), Access::Create).expect("a sealed file");
+        conn.execute_batch(runner::sql_of(1)).expect("V0001");
+        conn.execute("INSERT INTO leads (id, full_name) VALUES (1, 'ZZCANARY')", []).expect("a lead");
+    }
+
+    #[test]
+    fn a_sealed_file_is_upgraded_sealed_and_so_is_the_copy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, key) = (folder.path().join("library.db"), a_key(folder.path()));
+        old_and_sealed(&path, &key);
+        let done = upgrade_at(&path, Some(&key), 1).expect("an upgrade");
+        assert_eq!((done.from_version, done.rows.get("leads")), (1, Some(&1)));
+        let copy = done.backup.expect("a copy");
+        for file in [&path, &copy] {
+            let bytes = fs::read(file).expect("bytes");
+            assert_eq!(look(file).expect("a look"), Look::Opaque);
+            assert!(!bytes.windows(8).any(|window| window == b"ZZCANARY"));
+        }
+        assert_eq!(check(&copy, Some(&key)).expect("the copy opens").from_version, 1);
+    }
+
+    #[test]
+    fn the_wrong_key_opens_nothing_and_changes_nothing() {
+        let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("another"));
+        let path = folder.path().join("library.db");
+        old_and_sealed(&path, &a_key(folder.path()));
+        let before = fs::read(&path).expect("bytes");
+        assert!(matches!(upgrade_at(&path, Some(&a_key(other.path())), 1), Err(StoreError::Damaged { .. })));
+        assert_eq!(fs::read(&path).expect("bytes"), before);
+    }
+
+    #[test]
+    fn a_first_row_of_the_history_that_another_tool_wrote_becomes_ours() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("old.db");
+        let conn = connect(&path, None, Access::Create).expect("a plain file");
+        conn.execute_batch(runner::sql_of(1)).expect("V0001");
+        conn.execute_batch(
+            "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name VARCHAR(255),
+                 applied_on VARCHAR(255), checksum VARCHAR(255));
+             INSERT INTO refinery_schema_history VALUES (1, 'initial', '2024-01-01T00:00:00Z', '17');",
+        )
+        .expect("a history");
+        drop(conn);
+        let done = upgrade_at(&path, None, 1).expect("an upgrade");
+        assert_eq!((done.from_version, done.applied.len()), (1, latest_version() as usize - 1));
+    }
 }

@@ -132,7 +132,7 @@ fn matching(filter: &CallsFilter) -> Matching {
         Some(words) => {
             values.push(Value::Text(words));
             let from = "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid
-                        WHERE s.words MATCH ? AND c.listed = 1";
+                        WHERE s.call_search MATCH ? AND c.listed = 1";
             (from.to_owned(), "s.rowid")
         }
         None => ("FROM call_log c WHERE c.listed = 1".to_owned(), "c.list_key"),

@@ -225,7 +225,7 @@ fn matching(filter: &LeadsFilter) -> (String, &'static str, Vec<Value>) {
         Some(words) => {
             values.push(Value::Text(words));
             let from = "FROM lead_search s CROSS JOIN leads l ON l.list_key = s.rowid
-                        WHERE s.words MATCH ? AND l.placeholder = 0";
+                        WHERE s.lead_search MATCH ? AND l.placeholder = 0";
             (from.to_owned(), "s.rowid")
         }
         None => ("FROM leads l WHERE l.list_key IS NOT NULL AND l.placeholder = 0".to_owned(), "l.list_key"),

@@ -1,0 +1,9 @@
+//! The library on disk: old files, damaged files, other people's files, and what is asked of a sound one.
+
+mod frozen;
+mod lists;
+mod place;
+mod sealed;
+mod secrets;
+mod upgrade;
+mod vault;

@@ -1,0 +1,190 @@
+//! Sealed files: whole or not there, and of no use without their keys.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use aftercall_domain::error::Code;
+use aftercall_domain::ids::RecordingId;
+use aftercall_engine::secrets::{KeyChoice, open_root_key};
+use aftercall_engine::vault::{StoredFile, Vault};
+use proptest::prelude::*;
+use zeroize::Zeroizing;
+
+use crate::place::{NOW_MS, folder, sid};
+
+fn open(folder: &Path) -> Vault {
+    let root = open_root_key(folder, &KeyChoice::File(folder.join("key"))).expect("a key");
+    Vault::open(&folder.join("recordings"), &Zeroizing::new([5; 32]), root.file_kek()).expect("a vault")
+}
+
+fn id(n: i64) -> RecordingId {
+    RecordingId::crm(&sid(n))
+}
+
+fn sound(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|n| (n % 251) as u8).collect()
+}
+
+fn store(vault: &Vault, id: &RecordingId, bytes: &[u8]) -> StoredFile {
+    let mut intake = vault.begin(id).expect("an intake");
+    for piece in bytes.chunks(50_000) {
+        intake.write(piece).expect("written");
+    }
+    intake.finish().expect("finished")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("folder") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(vault: &Vault, id: &RecordingId, file: &StoredFile) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    vault.reader(id, file).expect("a reader").cursor().read_to_end(&mut bytes).expect("bytes");
+    bytes
+}
+
+#[test]
+fn what_went_in_comes_out_and_nothing_of_it_can_be_seen() {
+    let folder = folder();
+    let vault = open(folder.path());
+    for (n, length) in (1..).zip([0, 1, 65_535, 65_536, 65_537, 9 * 1024 * 1024]) {
+        let bytes = sound(length);
+        let file = store(&vault, &id(n), &bytes);
+        assert_eq!(file.plain_len, length as u64);
+        assert!(read(&vault, &id(n), &file) == bytes, "{length}");
+    }
+    for path in files(&folder.path().join("recordings")) {
+        let name = path.display().to_string();
+        assert!(name.ends_with(".rec") && !name.contains("CA0"), "{name}");
+        let bytes = fs::read(&path).expect("bytes");
+        assert!(!bytes.windows(24).any(|window| window == &sound(24)[..]));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(path.parent().expect("folder")).expect("folder").permissions().mode() & 0o777,
+                0o700
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_opens_only_for_its_recording_its_key_and_its_length() {
+    let (folder, other) = (folder(), folder());
+    let vault = open(folder.path());
+    let file = store(&vault, &id(1), &sound(70_000));
+    let second = store(&vault, &id(2), &sound(70_000));
+    let code = |vault: &Vault, id: &RecordingId, file: &StoredFile| {
+        vault.reader(id, file).map(|_| ()).expect_err("refused").code()
+    };
+    assert_eq!(code(&vault, &id(1), &second), Code::Damaged);
+    assert_eq!(code(&vault, &id(1), &StoredFile { plain_len: 69_999, ..file.clone() }), Code::Damaged);
+    assert_eq!(code(&vault, &id(1), &StoredFile { file_id: [0; 16], ..file.clone() }), Code::Damaged);
+    assert_eq!(code(&vault, &id(1), &StoredFile { wrapped_dek: vec![], ..file.clone() }), Code::Damaged);
+    assert_eq!(code(&vault, &id(3), &file), Code::Damaged);
+    let stranger = open(other.path());
+    assert_eq!(code(&stranger, &id(1), &file), Code::Damaged);
+    assert!(vault.remove(&id(1)).expect("removed") && !vault.remove(&id(1)).expect("gone"));
+    assert_eq!(code(&vault, &id(1), &file), Code::NotFound);
+}
+
+#[test]
+fn an_unfinished_file_never_gets_its_name_and_an_old_one_stays_until_the_new_is_whole() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let rec = folder.path().join("recordings");
+    let mut intake = vault.begin(&id(1)).expect("an intake");
+    intake.write(&sound(200_000)).expect("written");
+    assert!(!vault.holds(&id(1)));
+    drop(intake);
+    assert!(files(&rec).is_empty(), "dropped, it is gone");
+    vault.begin(&id(1)).expect("an intake").abandon().expect("abandoned");
+    assert!(files(&rec).is_empty());
+
+    let first = store(&vault, &id(1), &sound(1000));
+    let mut again = vault.begin(&id(1)).expect("an intake");
+    again.write(&sound(5)).expect("written");
+    assert_eq!(read(&vault, &id(1), &first), sound(1000));
+    let second = again.finish().expect("finished");
+    assert_eq!(read(&vault, &id(1), &second), sound(5));
+    assert!(vault.reader(&id(1), &first).is_err(), "the old key opens nothing");
+    assert_eq!(files(&rec).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_planted_link_is_refused() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let file = store(&vault, &id(1), &sound(10));
+    let path = files(&folder.path().join("recordings")).remove(0);
+    let target = folder.path().join("elsewhere");
+    fs::rename(&path, &target).expect("moved");
+    std::os::unix::fs::symlink(&target, &path).expect("a link");
+    assert!(vault.reader(&id(1), &file).is_err());
+    assert!(!vault.holds(&id(1)));
+    // A link in the place of the unfinished file: what it points at is not written.
+    let part = path.with_extension("part");
+    let victim = folder.path().join("victim");
+    fs::write(&victim, b"mine").expect("file");
+    std::os::unix::fs::symlink(&victim, &part).expect("a link");
+    store(&vault, &id(1), &sound(10));
+    assert_eq!(fs::read(&victim).expect("file"), b"mine");
+}
+
+#[test]
+fn a_sweep_deletes_no_whole_file_and_names_the_rows_that_lost_theirs() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let rec = folder.path().join("recordings");
+    for n in 1..=3 {
+        store(&vault, &id(n), &sound(100));
+    }
+    let unfinished = |n| {
+        let mut intake = vault.begin(&id(n)).expect("an intake");
+        intake.write(&sound(10)).expect("written");
+        // As after a crash: nobody drops it.
+        std::mem::forget(intake);
+    };
+    unfinished(4);
+    unfinished(5);
+    vault.remove(&id(2)).expect("lost");
+    // 1 and 2 are in rows, 3 is in none; 4 has a job, 5 has none.
+    let now_ms = aftercall_domain::clock::Clock::now_ms(&aftercall_domain::clock::SystemClock::new());
+    let swept = vault.sweep(&[id(1), id(2)], &[id(4)], now_ms).expect("swept");
+    assert_eq!((swept.parts_removed, swept.quarantined, swept.missing), (1, 1, vec![id(2)]));
+    assert_eq!(files(&rec.join("quarantine")).len(), 1);
+    let again = vault.sweep(&[id(1)], &[id(4)], now_ms).expect("swept");
+    assert_eq!((again.parts_removed, again.quarantined, again.missing), (0, 0, vec![]));
+    // Eight days later the job's old piece is of no use either.
+    let later = vault.sweep(&[id(1)], &[id(4)], now_ms.max(NOW_MS) + 8 * 86_400_000).expect("swept");
+    assert_eq!(later.parts_removed, 1);
+    assert!(vault.holds(&id(1)));
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_a_name_outside_the_vault(text in any::<String>()) {
+        if let Ok(id) = format!("crm:{text}").parse::<RecordingId>() {
+            let folder = folder();
+            let vault = open(folder.path());
+            store(&vault, &id, b"x");
+            let found = files(&folder.path().join("recordings"));
+            prop_assert_eq!(found.len(), 1);
+            let name = found[0].file_stem().expect("a name").to_string_lossy().into_owned();
+            prop_assert!(name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit()));
+        }
+    }
+}

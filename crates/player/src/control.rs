@@ -9,7 +9,7 @@ use crate::decode::Source;
 use crate::error::PlayerError;
 use crate::fill::{self, Order};
 use crate::machine::{Command, Effect, Event, Input, Phase, State};
-use crate::output::{self, OutputChoice, Stream};
+use crate::output::{self, Health, OutputChoice, Stream};
 use crate::render::Render;
 use crate::ring::{Link, ring};
 
@@ -19,6 +19,8 @@ const INBOX: usize = 64;
 const ORDERS: usize = 64;
 /// How often the control thread looks at what the callback left behind while there is a device.
 const TICK: Duration = Duration::from_millis(20);
+/// An output that breaks down so often before anything was heard counts as lost.
+const SILENT_BREAKDOWNS_MAX: u32 = 4;
 /// How often a position is reported while it moves; whoever shows it goes on by itself in between.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
@@ -87,6 +89,8 @@ impl Player {
                 source: None,
                 on_status,
                 base: Counters::default(),
+                breakdowns: 0,
+                silent_breakdowns: 0,
                 revision: 0,
                 reported: Instant::now(),
                 shown: mirror,
@@ -202,6 +206,10 @@ struct Control {
     source: Option<Box<dyn Source>>,
     on_status: Box<dyn Fn(Status) + Send>,
     base: Counters,
+    /// How often an output broke down.
+    breakdowns: u32,
+    /// How often that happened since something was heard.
+    silent_breakdowns: u32,
     revision: u64,
     reported: Instant,
     shown: Arc<Mutex<Status>>,
@@ -248,9 +256,22 @@ impl Control {
         if self.link.ended_epoch() == self.state.epoch() {
             self.take(Input::Event(Event::Drained { epoch: self.state.epoch() }));
         }
-        if self.stream.as_ref().is_some_and(|stream| stream.is_lost()) {
-            tracing::warn!("the audio output is gone");
-            self.take(Input::Event(Event::DeviceLost));
+        let health = self.stream.as_ref().map_or(Health::Fine, |stream| stream.health());
+        if self.link.frames() > self.base.frames {
+            self.silent_breakdowns = 0;
+        }
+        match health {
+            Health::Fine => {}
+            Health::Broken if self.silent_breakdowns < SILENT_BREAKDOWNS_MAX => {
+                tracing::warn!("the audio output broke down");
+                self.breakdowns += 1;
+                self.silent_breakdowns += 1;
+                self.take(Input::Event(Event::DeviceBroken));
+            }
+            Health::Broken | Health::Lost => {
+                tracing::warn!("the audio output is gone");
+                self.take(Input::Event(Event::DeviceLost));
+            }
         }
     }
 
@@ -301,7 +322,7 @@ impl Control {
     fn open_device(&mut self) -> Event {
         let (orders, link) = (self.orders.clone(), Arc::clone(&self.link));
         let mut rate_hz = 0;
-        let opened = output::open(&self.output, &mut |rate| {
+        let opened = output::open(&self.output, self.breakdowns, &mut |rate| {
             rate_hz = rate;
             let (producer, consumer) = ring(rate);
             // Fails only with the decode thread gone, and then there is silence.

@@ -90,6 +90,8 @@ pub enum Event {
     DeviceOpened,
     /// No device can be opened.
     DeviceMissing,
+    /// The output stopped, and its device is still there.
+    DeviceBroken,
     /// The device that was open is gone.
     DeviceLost,
 }
@@ -332,6 +334,14 @@ impl State {
                     self.phase = Phase::Failed(PlayerError::NoOutputDevice);
                 }
                 vec![Effect::Run(false)]
+            }
+            Event::DeviceBroken => {
+                self.device_open = false;
+                let mut effects = vec![Effect::Run(false), Effect::CloseDevice, self.hush()];
+                if self.phase == Phase::Playing {
+                    effects.push(Effect::OpenDevice);
+                }
+                effects
             }
             // Headphones that go must not hand a private conversation to the loudspeaker: it stands still until
             // somebody asks for sound again.

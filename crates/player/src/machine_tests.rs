@@ -256,6 +256,21 @@ fn a_lost_device_pauses_keeps_the_position_and_never_resumes_by_itself() {
 }
 
 #[test]
+fn an_output_that_breaks_down_is_opened_again_where_it_stood_if_it_was_sounding() {
+    let state = playing();
+    let heard = Event::Heard { epoch: state.epoch() as u16, position_us: 11 * SECOND };
+    let (state, _) = event(state, heard);
+    let (state, effects) = event(state, Event::DeviceBroken);
+    assert_eq!((state.phase(), effects.last()), (&Phase::Playing, Some(&Effect::OpenDevice)));
+    let (_, effects) = event(state, Event::DeviceOpened);
+    assert_eq!(start_of(&effects).map(|start| start.1), Some(11 * SECOND));
+    let (state, _) = command(playing(), Command::Pause);
+    let (state, effects) = event(state, Event::DeviceBroken);
+    assert_eq!(*state.phase(), Phase::Paused);
+    assert!(!effects.contains(&Effect::OpenDevice), "nobody wants sound now");
+}
+
+#[test]
 fn broken_decoding_is_a_failure_that_says_why() {
     let state = playing();
     let epoch = state.epoch();

@@ -120,6 +120,11 @@ impl Render {
         }
     }
 
+    /// What it shares with the control thread.
+    pub(crate) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.link)
+    }
+
     /// Whether the control thread wants sound.
     pub(crate) fn wants_sound(&self) -> bool {
         self.link.running()

@@ -7,35 +7,54 @@ use std::time::Duration;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::Stream;
+use super::{Health, Stream};
 use crate::error::PlayerError;
 use crate::render::Render;
 
-/// Wished length of a device period: short enough for a seek to be heard at once, long enough for a busy laptop.
-const PERIOD_MS: u32 = 20;
+/// Wished length of a device period; two of them are buffered. Measured on two cores with a load of 8: 20 ms breaks
+/// down every few seconds, 40 ms now and then.
+const PERIOD_MS: u32 = 60;
+/// How often the period is doubled after breakdowns.
+const WIDENINGS_MAX: u32 = 2;
 /// Without an event for this long the backend looks whether the device is still there.
 const POLL: Duration = Duration::from_millis(500);
 /// Samples that are converted at a time for a device that does not take floats.
 const CONVERT_SAMPLES: usize = 4096;
 
+/// What the backend has complained about.
+#[derive(Default)]
+struct Faults {
+    broken: AtomicBool,
+    lost: AtomicBool,
+}
+
 struct DeviceStream {
-    lost: Arc<AtomicBool>,
+    faults: Arc<Faults>,
+    /// Which device it was, where the backend can tell.
+    id: Option<cpal::DeviceId>,
     _stream: cpal::Stream,
 }
 
 impl Stream for DeviceStream {
-    fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+    fn health(&self) -> Health {
+        if self.faults.lost.load(Ordering::Acquire) {
+            return Health::Lost;
+        }
+        if !self.faults.broken.load(Ordering::Acquire) {
+            return Health::Fine;
+        }
+        let now = cpal::default_host().default_output_device().and_then(|device| device.id().ok());
+        if now == self.id { Health::Broken } else { Health::Lost }
     }
 }
 
-/// Opens the default device and lets it run.
-pub(super) fn open(connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Stream>, PlayerError> {
+/// Opens the default device and lets it run. After breakdowns it is given more time.
+pub(super) fn open(breakdowns: u32, connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Stream>, PlayerError> {
     let device = cpal::default_host().default_output_device().ok_or(PlayerError::NoOutputDevice)?;
     // On ALSA there is always a default device, and only asking for its configuration tells that it is none.
     let supported = device.default_output_config().map_err(|error| no_device(&error))?;
     let mut config = supported.config();
-    let period_frames = config.sample_rate * PERIOD_MS / 1000;
+    let period_frames = config.sample_rate * (PERIOD_MS << breakdowns.min(WIDENINGS_MAX)) / 1000;
     config.buffer_size = match supported.buffer_size() {
         SupportedBufferSize::Range { min, max } if (*min..=*max).contains(&period_frames) => {
             BufferSize::Fixed(period_frames)
@@ -43,31 +62,31 @@ pub(super) fn open(connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Str
         SupportedBufferSize::Range { .. } | SupportedBufferSize::Unknown => BufferSize::Default,
     };
     let render = connect(config.sample_rate);
-    let lost = Arc::new(AtomicBool::new(false));
+    let faults = Arc::new(Faults::default());
     let stream = match supported.sample_format() {
-        SampleFormat::F32 => build::<f32>(&device, config, render, &lost),
-        SampleFormat::F64 => build::<f64>(&device, config, render, &lost),
-        SampleFormat::I8 => build::<i8>(&device, config, render, &lost),
-        SampleFormat::I16 => build::<i16>(&device, config, render, &lost),
-        SampleFormat::I32 => build::<i32>(&device, config, render, &lost),
-        SampleFormat::U8 => build::<u8>(&device, config, render, &lost),
-        SampleFormat::U16 => build::<u16>(&device, config, render, &lost),
-        SampleFormat::U32 => build::<u32>(&device, config, render, &lost),
+        SampleFormat::F32 => build::<f32>(&device, config, render, &faults),
+        SampleFormat::F64 => build::<f64>(&device, config, render, &faults),
+        SampleFormat::I8 => build::<i8>(&device, config, render, &faults),
+        SampleFormat::I16 => build::<i16>(&device, config, render, &faults),
+        SampleFormat::I32 => build::<i32>(&device, config, render, &faults),
+        SampleFormat::U8 => build::<u8>(&device, config, render, &faults),
+        SampleFormat::U16 => build::<u16>(&device, config, render, &faults),
+        SampleFormat::U32 => build::<u32>(&device, config, render, &faults),
         _ => return Err(PlayerError::NoOutputDevice),
     }
     .map_err(|error| no_device(&error))?;
     stream.play().map_err(|error| no_device(&error))?;
-    Ok(Box::new(DeviceStream { lost, _stream: stream }))
+    Ok(Box::new(DeviceStream { faults, id: device.id().ok(), _stream: stream }))
 }
 
 fn build<T: SizedSample + FromSample<f32>>(
     device: &cpal::Device,
     config: StreamConfig,
     mut render: Render,
-    lost: &Arc<AtomicBool>,
+    faults: &Arc<Faults>,
 ) -> Result<cpal::Stream, cpal::Error> {
     let channels = usize::from(config.channels.max(1));
-    let lost = Arc::clone(lost);
+    let (faults, link) = (Arc::clone(faults), render.link());
     let mut floats = vec![0.0_f32; (CONVERT_SAMPLES / channels).max(1) * channels];
     device.build_output_stream(
         config,
@@ -81,10 +100,14 @@ fn build<T: SizedSample + FromSample<f32>>(
             }
         },
         move |error: cpal::Error| match error.kind() {
+            ErrorKind::Xrun => link.count_underrun(),
             // The stream goes on by itself.
-            ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceBusy => {}
-            // It goes on as well, but on another device: who listened with headphones must be asked first.
-            _ => lost.store(true, Ordering::Release),
+            ErrorKind::RealtimeDenied | ErrorKind::DeviceBusy => {}
+            // After an underrun the PulseAudio plug-in of ALSA may never come back: cpal reports an error that it
+            // cannot name, without end.
+            ErrorKind::BackendError | ErrorKind::StreamInvalidated => faults.broken.store(true, Ordering::Release),
+            // Gone; or it goes on, but on another device: who listened with headphones must be asked first.
+            _ => faults.lost.store(true, Ordering::Release),
         },
         Some(POLL),
     )

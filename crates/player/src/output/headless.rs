@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::Stream;
+use super::{Health, Stream};
 use crate::error::PlayerError;
 use crate::render::Render;
 use crate::ring::LANES;
@@ -23,12 +23,17 @@ pub struct Headless {
     shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Default)]
 struct Shared {
     render: Option<Render>,
     unplugged: bool,
-    lost: bool,
+    health: Health,
     captured: Vec<f32>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { render: None, unplugged: false, health: Health::Fine, captured: Vec::new() }
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -88,8 +93,20 @@ impl Headless {
     pub fn unplug(&self) {
         let mut shared = self.lock();
         shared.unplugged = true;
-        shared.lost = true;
+        shared.health = Health::Lost;
         shared.render = None;
+    }
+
+    /// The backend stops asking for samples, and the device is still there.
+    pub fn break_down(&self) {
+        let mut shared = self.lock();
+        shared.health = Health::Broken;
+        shared.render = None;
+    }
+
+    /// Whether the player has it open.
+    pub fn is_open(&self) -> bool {
+        self.lock().render.is_some()
     }
 
     /// A device is there again.
@@ -102,7 +119,7 @@ impl Headless {
         if shared.unplugged {
             return Err(PlayerError::NoOutputDevice);
         }
-        shared.lost = false;
+        shared.health = Health::Fine;
         shared.render = Some(connect(self.rate_hz));
         drop(shared);
         let pace = if self.paced { Some(self.run()?) } else { None };
@@ -141,8 +158,8 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 impl Stream for HeadlessStream {
-    fn is_lost(&self) -> bool {
-        lock(&self.shared).lost
+    fn health(&self) -> Health {
+        lock(&self.shared).health
     }
 }
 

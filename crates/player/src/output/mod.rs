@@ -21,17 +21,30 @@ pub enum OutputChoice {
 
 /// An output that is open. Dropping it closes it.
 pub(crate) trait Stream {
-    /// The device is gone, and no more samples will be asked for.
-    fn is_lost(&self) -> bool;
+    /// Whether it still asks for samples.
+    fn health(&self) -> Health;
 }
 
-/// Opens an output. `connect` is told the rate and gives what will render for it.
+/// How an open output fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// It plays.
+    Fine,
+    /// It stopped asking, and the same device can be opened again.
+    Broken,
+    /// The device is gone or another one took its place.
+    Lost,
+}
+
+/// Opens an output. `breakdowns` says how often one broke down so far; `connect` is told the rate and gives what will
+/// render for it.
 pub(crate) fn open(
     choice: &OutputChoice,
+    breakdowns: u32,
     connect: &mut dyn FnMut(u32) -> Render,
 ) -> Result<Box<dyn Stream>, PlayerError> {
     match choice {
-        OutputChoice::Device => device::open(connect),
+        OutputChoice::Device => device::open(breakdowns, connect),
         OutputChoice::Headless(headless) => headless.open(connect),
     }
 }

@@ -246,6 +246,24 @@ fn a_device_that_goes_pauses_it_and_it_never_resumes_by_itself() {
 }
 
 #[test]
+fn an_output_that_breaks_down_goes_on_where_it_stood() {
+    let (whole, _) = rendered(CALL, &at_speed(1.0)).expect("sound");
+    let (player, headless) = playing(CALL, RATE);
+    headless.step(6 * RATE);
+    headless.break_down();
+    until(&player, |_| headless.is_open());
+    let heard = channel(&headless.step(RATE), 2, 0);
+    assert_eq!(settled(&heard), settled(&left(&whole, 6_000, RATE)));
+    // One that never gives a sound is not opened again without end.
+    for _ in 0..4 {
+        headless.break_down();
+        until(&player, |_| headless.is_open());
+    }
+    headless.break_down();
+    until(&player, |status| status.phase == Phase::Paused);
+}
+
+#[test]
 fn every_change_is_told_in_order_with_a_growing_revision() {
     let told: Arc<Mutex<Vec<Status>>> = Arc::default();
     let headless = Headless::stepped(RATE as u32);

@@ -32,10 +32,14 @@ pub fn start(folder: &Path) {
         .with_writer(Mutex::new(file))
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
-        std::panic::set_hook(Box::new(|panic| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
             // The message of a panic may quote a value: only the place is written.
             let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
             tracing::error!(place, "a panic");
+            if cfg!(debug_assertions) {
+                usual(panic);
+            }
         }));
     }
 }

@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{World, arrived, ask_for, id_of, until};
+use crate::world::{World, arrived, ask_for, id_of};
 
 const ORIGINS: &[&str] = &["tauri://localhost"];
 
@@ -81,7 +81,9 @@ async fn a_chunk_that_was_tampered_with_is_a_500_without_a_byte_of_it() {
     sealed[64 + 100] ^= 1;
     std::fs::write(&files[0], sealed).unwrap();
     let answer = get(&boot, Method::GET, &id_of(&sid), Some("bytes=0-99")).await;
-    assert_eq!((answer.status().as_u16(), answer.body().len()), (500, 0));
+    assert_eq!(answer.status(), 500);
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(body["error"], "damaged");
     boot.close().await;
 }
 
@@ -93,5 +95,4 @@ async fn a_refused_start_answers_500_and_never_502() {
     let answer = get(&second, Method::GET, &id_of(&world.call(0)), None).await;
     assert_eq!(answer.status(), 500);
     first.close().await;
-    until(|| async { true }).await;
 }

@@ -109,8 +109,6 @@ pub fn id_of(sid: &str) -> String {
 
 /// Waits until a recording is on the device.
 pub async fn arrived(boot: &Boot, sid: &str) {
-    until(|| async {
-        ask_for(boot, "call_read", json!({"sid": sid})).await["recording"]["state"] == "on_device"
-    })
-    .await;
+    until(|| async { ask_for(boot, "call_read", json!({"sid": sid})).await["recording"]["state"] == "on_device" })
+        .await;
 }

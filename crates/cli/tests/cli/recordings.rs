@@ -1,0 +1,100 @@
+use aftercall_sandbox::Options;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::world::{World, keys, text};
+
+#[test]
+fn a_recording_that_needs_two_polls_arrives_and_is_exported_byte_for_byte() {
+    let world = World::new(Options { calls: 60, leads: 12, prepare_polls: 2, ..Options::default() }).synced();
+    let (sid, sha256) = world.call_with("call-dual-45s.mp3");
+    let before = world.run(&["export", &sid, "--out", text(&world.path("early.mp3"))]);
+    assert_eq!(before.error(), "not_ready");
+    assert!(!world.path("early.mp3").exists());
+
+    let fetched = world.run(&["fetch", &sid]).ok();
+    let line = &fetched["recordings"][0];
+    let facts = [
+        "attempts",
+        "bytes",
+        "channels",
+        "codec",
+        "duration_ms",
+        "id",
+        "polls",
+        "reason",
+        "sample_rate_hz",
+        "sid",
+        "state",
+    ];
+    assert_eq!(keys(line), facts);
+    assert_eq!((&line["sid"], &line["id"]), (&json!(sid), &json!(format!("crm:{sid}"))));
+    assert_eq!((&line["state"], &line["polls"]), (&json!("on_device"), &json!(2)));
+    assert_eq!((&line["duration_ms"], &line["channels"]), (&json!(45_000), &json!(2)));
+
+    let out = world.path("original.mp3");
+    let exported = world.run(&["export", &sid, "--out", text(&out)]).ok();
+    let bytes = std::fs::read(&out).unwrap();
+    assert_eq!(exported, json!({"bytes": bytes.len(), "sha256": sha256, "derivative": false}));
+    assert_eq!(hex::encode(Sha256::digest(&bytes)), sha256);
+    assert_eq!(line["bytes"], bytes.len());
+}
+
+#[test]
+fn what_would_be_heard_is_as_long_as_the_speed_says() {
+    let world = World::small().synced();
+    let (sid, _) = world.call_with("call-dual-45s.mp3");
+    world.run(&["fetch", &sid]).ok();
+    let out = world.path("heard.wav");
+    let played = world.run(&["play", &sid, "--out", text(&out)]).ok();
+    assert_eq!(played, json!({"media_ms": 45_000, "output_ms": 45_000, "skipped_ms": 0, "underruns": 0}));
+    let wav = hound::WavReader::open(&out).unwrap();
+    let spec = wav.spec();
+    assert_eq!((spec.bits_per_sample, spec.channels), (16, 2));
+    assert_eq!(u64::from(wav.duration()) * 1000 / u64::from(spec.sample_rate), 45_000);
+
+    let faster = world.run(&["play", &sid, "--speed", "1.5", "--out", text(&out)]).ok();
+    assert!((faster["output_ms"].as_i64().unwrap() - 30_000).abs() <= 20, "{faster}");
+    let part = world.run(&["play", &sid, "--from", "10", "--to", "12.5", "--out", text(&out)]).ok();
+    assert_eq!((&part["media_ms"], &part["output_ms"]), (&json!(2_500), &json!(2_500)));
+    let nonsense = world.run(&["play", &sid, "--speed", "9", "--out", text(&out)]);
+    assert_eq!(nonsense.error(), "invalid_input");
+}
+
+#[test]
+fn turns_and_peaks_come_from_the_channels() {
+    let world = World::small().synced();
+    let (sid, _) = world.call_with("call-dual-45s.mp3");
+    world.run(&["fetch", &sid]).ok();
+    let turns = world.run(&["turns", &sid]).ok();
+    assert_eq!(keys(&turns), ["channels", "duration_ms", "overlap_ms", "silence_ms", "talk_ms", "turns"]);
+    assert_eq!((&turns["channels"], &turns["duration_ms"]), (&json!(2), &json!(45_000)));
+    let spoken = turns["turns"].as_array().unwrap();
+    assert!(spoken.iter().any(|turn| turn["channel"] == 1) && spoken.iter().any(|turn| turn["channel"] == 2));
+    let peaks = world.run(&["peaks", &sid, "--buckets", "64"]).ok();
+    assert_eq!(keys(&peaks), ["buckets", "channels", "duration_ms"]);
+    for lane in peaks["buckets"].as_array().unwrap() {
+        assert_eq!(lane.as_array().unwrap().len(), 64);
+        assert!(lane.as_array().unwrap().iter().all(|pair| pair.as_array().unwrap().len() == 2));
+    }
+}
+
+#[test]
+fn only_what_was_asked_for_is_fetched_and_once() {
+    let world = World::small().synced();
+    let sid = world.call(0);
+    world.run(&["fetch", &sid]).ok();
+    let asked = |world: &World| {
+        world.sandbox().requests().iter().filter(|request| request.path.contains("/api/recordings/file/")).count()
+    };
+    let first = asked(&world);
+    assert!(
+        world
+            .sandbox()
+            .requests()
+            .iter()
+            .all(|request| { !request.path.contains("/api/recordings/file/") || request.path.contains(&sid) })
+    );
+    assert_eq!(world.run(&["fetch", &sid]).ok()["recordings"][0]["state"], "on_device");
+    assert_eq!(asked(&world), first, "what is here is not asked for again");
+}

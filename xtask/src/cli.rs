@@ -68,9 +68,13 @@ impl Cli {
         tried.sort_by_key(rank);
         for recording in tried.iter().take(40) {
             let call = self.ask(&["call", &recording.call_sid], None)?;
-            let Some(lead_id) = call["lead_id"].as_str() else { continue };
+            let lead_id = match &call["lead_id"] {
+                Value::Null => continue,
+                Value::String(id) => id.clone(),
+                number => number.to_string(),
+            };
             let Some(recording_id) = call["recording"]["id"].as_str() else { continue };
-            let lead = self.ask(&["lead", lead_id], None)?;
+            let lead = self.ask(&["lead", &lead_id], None)?;
             let Some(calendar_name) = lead["next_appointment"]["calendar_name"].as_str() else { continue };
             return Ok(Scene {
                 sid: recording.call_sid.clone(),

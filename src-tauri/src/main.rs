@@ -21,6 +21,9 @@ struct Arguments {
     profile: Option<PathBuf>,
 }
 
+#[cfg(test)]
+mod golden;
+
 fn main() -> tauri::Result<()> {
     let arguments = Arguments::parse();
     let shell = Shell::new(arguments.profile);

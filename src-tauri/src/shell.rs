@@ -24,7 +24,11 @@ struct Inner {
 impl Shell {
     /// Nothing is opened yet.
     pub fn new(profile: Option<PathBuf>) -> Self {
-        let options = StartOptions { profile, ..StartOptions::from_env(Access::Window) };
+        Self::with(StartOptions { profile, ..StartOptions::from_env(Access::Window) })
+    }
+
+    /// A shell that starts the app just so.
+    pub fn with(options: StartOptions) -> Self {
         Self(Arc::new(Inner {
             options,
             boot: OnceCell::new(),

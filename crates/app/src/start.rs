@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
 use aftercall_domain::ids::CallSid;
-use aftercall_engine::secrets::{KeyChoice, RootKey, open_root_key};
+pub use aftercall_engine::secrets::KeyChoice;
+use aftercall_engine::secrets::{RootKey, open_root_key};
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::sync::{Depth, SyncLoop, sync_once};

@@ -218,7 +218,12 @@ impl Http {
     pub(super) async fn json_body(&self, answer: Answer) -> Result<Bytes, UpstreamError> {
         let mut response = answer.into_response();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| cause(&error))? {
+        let broken = |error: reqwest::Error| match cause(&error) {
+            // Half a list is no list.
+            UpstreamError::Truncated => UpstreamError::NotData,
+            other => other,
+        };
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             if body.len() + chunk.len() > self.limits.json_bytes {
                 return Err(UpstreamError::TooLarge);
             }

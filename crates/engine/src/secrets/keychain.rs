@@ -2,7 +2,6 @@
 //! stale entry behind.
 
 use std::sync::Arc;
-use std::thread;
 
 use keyring_core::{CredentialStore, Error};
 use zeroize::Zeroizing;
@@ -13,48 +12,33 @@ const SERVICE: &str = "aftercall";
 
 /// The Secret Service, the Keychain or the Credential Manager.
 pub(super) fn platform_store() -> Result<Arc<CredentialStore>, SecretsError> {
-    on_a_thread(|| {
-        #[cfg(target_os = "linux")]
-        let store = zbus_secret_service_keyring_store::Store::new();
-        #[cfg(target_os = "macos")]
-        let store = apple_native_keyring_store::keychain::Store::new();
-        #[cfg(windows)]
-        let store = windows_native_keyring_store::Store::new();
-        store.map(|store| store as Arc<CredentialStore>).map_err(|_| SecretsError::NoKeychain)
-    })
+    #[cfg(target_os = "linux")]
+    let store = zbus_secret_service_keyring_store::Store::new();
+    #[cfg(target_os = "macos")]
+    let store = apple_native_keyring_store::keychain::Store::new();
+    #[cfg(windows)]
+    let store = windows_native_keyring_store::Store::new();
+    store.map(|store| store as Arc<CredentialStore>).map_err(|_| SecretsError::NoKeychain)
 }
 
 /// The key of that profile; none when the keychain answers that it has none.
 pub(super) fn get(store: &Arc<CredentialStore>, profile: &str) -> Result<Option<RootKey>, SecretsError> {
-    let (store, profile) = (store.clone(), profile.to_owned());
-    on_a_thread(move || {
-        let secret = match store.build(SERVICE, &profile, None).and_then(|entry| entry.get_secret()) {
-            Ok(secret) => Zeroizing::new(secret),
-            Err(Error::NoEntry) => return Ok(None),
-            // Locked, refused or not there at all: a person can do something about each of these.
-            Err(_) => return Err(SecretsError::NoKeychain),
-        };
-        let key: [u8; 32] = secret.as_slice().try_into().map_err(|_| SecretsError::WrongKey)?;
-        Ok(Some(RootKey(Zeroizing::new(key))))
-    })
+    let secret = match store.build(SERVICE, profile, None).and_then(|entry| entry.get_secret()) {
+        Ok(secret) => Zeroizing::new(secret),
+        Err(Error::NoEntry) => return Ok(None),
+        // Locked, refused or not there at all: a person can do something about each of these.
+        Err(_) => return Err(SecretsError::NoKeychain),
+    };
+    let key: [u8; 32] = secret.as_slice().try_into().map_err(|_| SecretsError::WrongKey)?;
+    Ok(Some(RootKey(Zeroizing::new(key))))
 }
 
 /// Keeps the key, and reads it back: a keychain that forgets at once is none.
 pub(super) fn set(store: &Arc<CredentialStore>, profile: &str, key: &RootKey) -> Result<(), SecretsError> {
-    let (chain, name, value) = (store.clone(), profile.to_owned(), key.clone());
-    on_a_thread(move || {
-        let entry = chain.build(SERVICE, &name, None).map_err(|_| SecretsError::NoKeychain)?;
-        entry.set_secret(value.0.as_slice()).map_err(|_| SecretsError::NoKeychain)
-    })?;
+    let entry = store.build(SERVICE, profile, None).map_err(|_| SecretsError::NoKeychain)?;
+    entry.set_secret(key.0.as_slice()).map_err(|_| SecretsError::NoKeychain)?;
     match get(store, profile)? {
         Some(kept) if kept.0 == key.0 => Ok(()),
         _ => Err(SecretsError::NoKeychain),
     }
-}
-
-/// The Secret Service's client runs an async runtime of its own and must not be called within another one.
-fn on_a_thread<T: Send + 'static>(
-    body: impl FnOnce() -> Result<T, SecretsError> + Send + 'static,
-) -> Result<T, SecretsError> {
-    thread::spawn(body).join().unwrap_or(Err(SecretsError::NoKeychain))
 }

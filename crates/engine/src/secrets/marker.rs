@@ -82,10 +82,18 @@ impl Marker {
     }
 }
 
-/// Something in the profile was sealed with a key already.
-pub(super) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
-    for name in [LIBRARY_FILE.to_owned(), format!("{LIBRARY_FILE}-wal")] {
-        if profile_dir.join(name).symlink_metadata().is_ok() {
+/// Something in the profile was sealed with a key already: the library, its log, a copy of it, or a recording. A
+/// library that was still being made holds nothing yet.
+pub(crate) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(profile_dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.strip_prefix(LIBRARY_FILE).is_some_and(|rest| !rest.starts_with(".part")) {
             return Ok(true);
         }
     }

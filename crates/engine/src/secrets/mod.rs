@@ -17,7 +17,7 @@ use secrecy::SecretString;
 pub(crate) use self::keys::random;
 pub use self::keys::{DbKey, FileKek, RootKey};
 pub use self::marker::LIBRARY_FILE;
-pub(crate) use self::marker::{private_folder, private_new_file, sync_folder};
+pub(crate) use self::marker::{holds_data, private_folder, private_new_file, sync_folder};
 
 use self::marker::{KeyPlace, Marker};
 
@@ -98,7 +98,12 @@ impl SecretsError {
 /// `NoKeychain`, `KeyLost` and `WrongKey` leave every byte as it is.
 pub fn open_root_key(profile_dir: &Path, choice: &KeyChoice) -> Result<RootKey, SecretsError> {
     match choice {
-        KeyChoice::Keychain => open_root_key_in(profile_dir, choice, &|| keychain::platform_store()),
+        // The Secret Service's client runs an async runtime of its own, which must neither start nor end on a thread
+        // of ours that runs another.
+        KeyChoice::Keychain => std::thread::scope(|scope| {
+            let asked = scope.spawn(|| open_root_key_in(profile_dir, choice, &keychain::platform_store));
+            asked.join().unwrap_or(Err(SecretsError::NoKeychain))
+        }),
         // Never touched: the keychain of a machine that has none must not stand in the way.
         _ => open_root_key_in(profile_dir, choice, &|| Err(SecretsError::NoKeychain)),
     }

@@ -60,9 +60,7 @@ impl Store {
             Ok(Look::Empty) => return Err(StoreError::Damaged { what: "it is empty" }),
             // Our library is never plain: somebody put another file here.
             Ok(Look::Plain) => return Err(StoreError::NotOurs),
-            Ok(Look::Opaque) => {
-                migrate::upgrade_at(path, Some(key), clock.now_ms())?;
-            }
+            Ok(Look::Opaque) => migrate::bring_up_library(path, key, clock.now_ms())?,
         }
         let writer = open::connect(path, Some(key), Access::Write)?;
         writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -75,8 +73,7 @@ impl Store {
     /// # Errors
     /// `NeedsUpgrade` when its schema is older than this version.
     pub fn open_for_reading(path: &Path, key: &DbKey) -> Result<Self, StoreError> {
-        let found = check(path, Some(key))?;
-        if found.from_version < found.to_version {
+        if migrate::library_version(path, key)? < latest_version() {
             return Err(StoreError::NeedsUpgrade);
         }
         Self::with(path, None, key)

@@ -92,6 +92,22 @@ fn an_empty_file_in_the_librarys_place_is_damage_and_not_a_new_library() {
 }
 
 #[test]
+fn a_library_that_is_gone_is_not_made_anew_beside_its_recordings() {
+    let folder = folder();
+    let key = key(folder.path());
+    let make = || Store::open(&folder.path().join("library.db"), &key, &ManualClock::at(NOW_MS));
+    fs::write(folder.path().join("library.db.part"), b"a start that was cut off").expect("file");
+    drop(make().expect("what was never whole is made anew"));
+    fs::remove_file(folder.path().join("library.db")).expect("gone");
+    fs::create_dir_all(folder.path().join("recordings/ab/cd")).expect("folders");
+    drop(make().expect("empty folders are nothing"));
+    fs::remove_file(folder.path().join("library.db")).expect("gone");
+    fs::write(folder.path().join("recordings/ab/cd/abcd.rec"), b"sealed").expect("a recording");
+    assert_eq!(make().expect_err("gone").code(), Code::StoreDamaged);
+    assert!(!folder.path().join("library.db").exists());
+}
+
+#[test]
 fn the_key_of_file_names_is_made_once() {
     let folder = folder();
     let first = open(folder.path()).read_blocking(profile::name_mac).expect("a key");

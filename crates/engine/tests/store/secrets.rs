@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aftercall_domain::error::Code;
-use aftercall_engine::secrets::{KeyChoice, SecretsError, open_root_key_in};
+use aftercall_engine::secrets::{KeyChoice, SecretsError, open_root_key, open_root_key_in};
 use keyring_core::{CredentialStore, mock};
 use secrecy::SecretString;
 
@@ -130,9 +130,6 @@ fn over_nothing_a_key_is_made_only_where_it_can_be_kept() {
     assert!(bytes_of(fresh.path()).is_empty(), "a refusal leaves nothing behind");
 
     let store = chain();
-    let name = "00".repeat(16);
-    let failing = store.build("aftercall", &name, None).expect("an entry");
-    drop(failing);
     with_chain(fresh.path(), &store).expect("made in the keychain");
     let path = keys.path().join("key");
     without_chain(folder().path(), &KeyChoice::File(path.clone())).expect("made in a file");
@@ -199,4 +196,22 @@ fn data_without_its_marker_is_a_lost_key() {
     assert_eq!(with_chain(profile.path(), &chain()).expect_err("newer").code(), Code::StoreTooNew);
     fs::write(profile.path().join("profile.json"), b"{").expect("a torn marker");
     assert_eq!(with_chain(profile.path(), &chain()).expect_err("torn").code(), Code::StoreDamaged);
+}
+
+/// Where a desktop's keychain answers (the end-to-end run unlocks one), it is used from within an async runtime, as
+/// the app does; where none answers, that is said, and nothing is left behind.
+#[tokio::test]
+async fn the_platforms_keychain_can_be_asked_from_an_async_runtime() {
+    let profile = folder();
+    match open_root_key(profile.path(), &KeyChoice::Keychain) {
+        Ok(first) => {
+            populate(profile.path());
+            let second = open_root_key(profile.path(), &KeyChoice::Keychain).expect("found");
+            assert!(tokio::task::spawn_blocking(move || same(&first, &second)).await.expect("compared"));
+        }
+        Err(refused) => {
+            assert_eq!(refused.code(), Code::NoKeychain);
+            assert!(bytes_of(profile.path()).is_empty());
+        }
+    }
 }

@@ -202,6 +202,7 @@ fn a_failed_upgrade_leaves_the_file_as_it_was() {
     let bytes = fs::read(&path).expect("file");
     assert!(matches!(upgrade(&path, None), Err(StoreError::DanglingRows(1))));
     assert!(fs::read(&path).expect("file") == bytes, "the file changed");
+    assert_eq!(fs::read_dir(folder.path()).expect("folder").count(), 1, "and no copy is left of what did not change");
 }
 
 #[test]

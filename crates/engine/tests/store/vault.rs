@@ -175,15 +175,24 @@ fn a_sweep_deletes_no_whole_file_and_names_the_rows_that_lost_theirs() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_text_makes_a_name_outside_the_vault(text in any::<String>()) {
-        if let Ok(id) = format!("crm:{text}").parse::<RecordingId>() {
-            let folder = folder();
-            let vault = open(folder.path());
-            store(&vault, &id, b"x");
-            let found = files(&folder.path().join("recordings"));
-            prop_assert_eq!(found.len(), 1);
-            let name = found[0].file_stem().expect("a name").to_string_lossy().into_owned();
+    fn no_id_makes_a_name_outside_the_vault_or_another_ids_name(
+        texts in proptest::collection::btree_set("[A-Za-z0-9_-]{1,64}", 1..8),
+        hostile in any::<String>(),
+    ) {
+        let folder = folder();
+        let vault = open(folder.path());
+        let ids: Vec<RecordingId> = texts.iter().map(String::as_str).chain([hostile.as_str(), "../x", "CON:"])
+            .filter_map(|text| format!("crm:{text}").parse().ok()).collect();
+        for id in &ids {
+            store(&vault, id, b"x");
+        }
+        let found = files(&folder.path().join("recordings"));
+        let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+        prop_assert_eq!(found.len(), distinct.len());
+        for path in found {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
             prop_assert!(name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit()));
         }
     }

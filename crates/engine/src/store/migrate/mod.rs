@@ -47,6 +47,7 @@ pub fn check(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError> {
     let key = key_for(path, key)?;
     let conn = connect(path, key, Access::Inspect)?;
     let from_version = inspect(&conn)?;
+    verify(&conn)?;
     if foreign_key_violations(&conn)? > 0 && from_version == latest_version() {
         return Err(StoreError::Damaged { what: "rows point at rows that are not there" });
     }
@@ -70,22 +71,64 @@ pub fn upgrade(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError>
 
 pub(super) fn upgrade_at(path: &Path, key: Option<&DbKey>, now_ms: i64) -> Result<Upgraded, StoreError> {
     let key = key_for(path, key)?;
-    let from_version = inspect(&connect(path, key, Access::Inspect)?)?;
-    let mut conn = connect(path, key, Access::Write)?;
-    if from_version == latest_version() {
-        let rows = count_rows(&conn)?;
-        return Ok(Upgraded { from_version, to_version: from_version, applied: Vec::new(), rows, backup: None });
+    let found = connect(path, key, Access::Inspect)?;
+    let from_version = inspect(&found)?;
+    verify(&found)?;
+    drop(found);
+    let (applied, backup) = match bring_up(path, key, from_version, now_ms)? {
+        Some((applied, copy)) => (applied, Some(copy)),
+        None => (Vec::new(), None),
+    };
+    let rows = count_rows(&connect(path, key, Access::Inspect)?)?;
+    Ok(Upgraded { from_version, to_version: latest_version(), applied, rows, backup })
+}
+
+/// Brings our own library to the latest version. One that is there already is not read through: that would cost
+/// seconds at every start, and `check` does it when asked.
+pub(super) fn bring_up_library(path: &Path, key: &DbKey, now_ms: i64) -> Result<(), StoreError> {
+    let found = connect(path, Some(key), Access::Inspect)?;
+    let from_version = inspect(&found)?;
+    if from_version < latest_version() {
+        verify(&found)?;
     }
+    drop(found);
+    bring_up(path, Some(key), from_version, now_ms).map(|_| ())
+}
+
+/// The version of the library, without reading it through.
+pub(super) fn library_version(path: &Path, key: &DbKey) -> Result<u32, StoreError> {
+    let key = key_for(path, Some(key))?.ok_or(StoreError::NotOurs)?;
+    inspect(&connect(path, Some(key), Access::Inspect)?)
+}
+
+fn bring_up(
+    path: &Path,
+    key: Option<&DbKey>,
+    from_version: u32,
+    now_ms: i64,
+) -> Result<Option<(Vec<String>, PathBuf)>, StoreError> {
+    if from_version == latest_version() {
+        return Ok(None);
+    }
+    let mut conn = connect(path, key, Access::Write)?;
     let copy = backup::make(&conn, path, key, now_ms)?;
-    let applied = migrate(&mut conn)?;
-    Ok(Upgraded { from_version, to_version: latest_version(), applied, rows: count_rows(&conn)?, backup: Some(copy) })
+    match migrate(&mut conn) {
+        Ok(applied) => Ok(Some((applied, copy))),
+        Err(error) => {
+            // The file is as it was: its copy would only push out an older one of use.
+            let _ = fs::remove_file(copy);
+            Err(error)
+        }
+    }
 }
 
 /// Makes a new sealed database. It gets its name only when it is whole, so that an empty file of that name is always
 /// a damaged one.
 pub(super) fn create(path: &Path, key: &DbKey) -> Result<(), StoreError> {
-    if with_suffix(path, "-wal").exists() {
-        return Err(StoreError::Damaged { what: "its log is there, and the database is not" });
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if crate::secrets::holds_data(folder)? {
+        // A new library beside old recordings would know none of them.
+        return Err(StoreError::Damaged { what: "it is gone, and what belongs to it is there" });
     }
     let part = with_suffix(path, ".part");
     for suffix in ["", "-wal", "-shm", "-journal"] {
@@ -100,9 +143,7 @@ pub(super) fn create(path: &Path, key: &DbKey) -> Result<(), StoreError> {
     conn.close().map_err(|(_, error)| error)?;
     fs::File::open(&part)?.sync_all()?;
     fs::rename(&part, path)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        crate::secrets::sync_folder(folder)?;
-    }
+    crate::secrets::sync_folder(folder)?;
     Ok(())
 }
 
@@ -122,7 +163,7 @@ fn key_for<'a>(path: &Path, key: Option<&'a DbKey>) -> Result<Option<&'a DbKey>,
     }
 }
 
-/// The version of a sound database of ours.
+/// The version of a database of ours.
 fn inspect(conn: &Connection) -> Result<u32, StoreError> {
     let application: i32 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let found = shape::version(conn, HISTORY)?;
@@ -134,14 +175,16 @@ fn inspect(conn: &Connection) -> Result<u32, StoreError> {
     if found > known {
         return Err(StoreError::TooNew { found, known });
     }
-    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(StoreError::Damaged { what: "it fails SQLite's quick check" });
-    }
     if found > 0 {
         return Ok(found);
     }
     if shape::is_older_installation(conn)? { Ok(OLDEST) } else { Err(StoreError::NotOurs) }
+}
+
+/// Reads every page of it.
+fn verify(conn: &Connection) -> Result<(), StoreError> {
+    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: "it fails SQLite's quick check" }) }
 }
 
 /// All migrations that are missing, in one transaction. Foreign keys are switched off outside of it, because inside

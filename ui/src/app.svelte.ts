@@ -95,8 +95,10 @@ export class App {
   async #openLibrary(): Promise<void> {
     this.calls.open();
     this.leads.open();
+    this.syncKnown = false;
     const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
-    if (sync.status === 'fulfilled') {
+    // An event that came meanwhile is newer than this answer: a finished sync must not look like a running one.
+    if (sync.status === 'fulfilled' && !this.syncKnown) {
       this.sync = sync.value;
       this.syncKnown = true;
     }

@@ -43,6 +43,15 @@ impl Downloads {
         Ok(())
     }
 
+    /// Somebody signed in: what waited for that goes on by itself. Without a queue it goes on when one starts to run
+    /// and a person wishes for it again.
+    pub async fn signed_in(&self) -> Result<(), AppError> {
+        match self.queue() {
+            Ok(queue) => Ok(queue.helped().await?),
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Stops what runs; its job stays and goes on with the next start.
     pub async fn stop(&self) {
         let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -224,6 +224,7 @@ impl App {
             session::sign_in(self.store(), &self.0.limits, self.clock(), (url, email), password, stay_signed_in)
                 .await?;
         self.go_online(Arc::new(crm)).await?;
+        self.0.downloads.signed_in().await?;
         Ok(SignedIn {
             source: aftercall_domain::ids::Source::Crm,
             account: view.email,

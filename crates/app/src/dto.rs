@@ -530,7 +530,7 @@ pub enum AppEvent {
     /// The player changed.
     Player {
         /// What it does now.
-        state: PlayerState,
+        state: Box<PlayerState>,
     },
     /// How fresh the library is changed.
     Sync {

@@ -58,7 +58,7 @@ impl Events {
             self.waiting.push(AppEvent::Sync { state: self.sync.borrow_and_update().clone() });
         }
         if player || self.player.has_changed().unwrap_or(false) {
-            self.waiting.push(AppEvent::Player { state: self.player.borrow_and_update().clone() });
+            self.waiting.push(AppEvent::Player { state: Box::new(self.player.borrow_and_update().clone()) });
         }
         if !tags.is_empty() {
             let tags = tags.into_iter().map(|tag| tag.as_str().to_owned()).collect();

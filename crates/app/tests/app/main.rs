@@ -1,4 +1,5 @@
 //! The app over a sandbox in this process, with the key in a file.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failed test")]
 
 mod contract;
 mod listening;

@@ -1,4 +1,5 @@
 //! The command line as outsiders see it: its JSON, its exit codes, and what bad input leaves behind.
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failed test")]
 
 mod bad_input;
 mod databases;

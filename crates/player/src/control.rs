@@ -78,6 +78,7 @@ impl Player {
             };
             let decode =
                 std::thread::Builder::new().name("player-decode".into()).spawn(move || fill::run(&orders_out, &report));
+            hurry();
             // Made here, because a device's stream may not move between threads.
             let mut control = Control {
                 state: State::default(),
@@ -186,6 +187,21 @@ impl Drop for Player {
         }
     }
 }
+
+/// Asks for this thread to be served before others, and with it all that it starts: on Linux a thread hands its
+/// niceness down, and so it reaches the threads of the sound libraries, which nobody else can. Few systems grant it to
+/// everybody; where it is refused, sound is made all the same.
+#[cfg(target_os = "linux")]
+fn hurry() {
+    const AS_THE_SOUND_SERVER: i32 = -11;
+    if rustix::process::setpriority_process(None, AS_THE_SOUND_SERVER).is_err() {
+        tracing::debug!("no priority for sound");
+    }
+}
+
+/// CoreAudio and WASAPI run the callback on a thread of their own that is served first.
+#[cfg(not(target_os = "linux"))]
+fn hurry() {}
 
 /// What the callback had counted when the recording was loaded.
 #[derive(Debug, Clone, Copy, Default)]

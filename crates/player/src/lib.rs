@@ -1,6 +1,6 @@
 //! The sound of Aftercall: from the bytes of a recording to the ear, or to a file.
 //!
-//! It knows nothing of calls, of the CRM or of SQLite. The way of sound is: a [`Source`](decode::Source) of bytes →
+//! It knows nothing of calls, of the CRM or of SQLite. The way of sound is: a [`Source`] of bytes →
 //! [`decode`] → [`stretch`] → [`resample`] → [`shape`] → [`ring`] → [`render`] → a device or [`output::headless`].
 //! What to do is decided by [`machine`], a pure function; [`control`] carries it out.
 #![deny(missing_docs)]

@@ -224,6 +224,25 @@ impl Deck {
         if let Err(error) = self.try_give(chosen).await {
             tracing::warn!(code = error.code().as_str(), "a stored recording could not be opened");
             chosen.error = Some(error.code());
+            if error.code() == Code::Damaged {
+                self.mend(chosen).await;
+            }
+        }
+    }
+
+    /// The stored file does not verify: it is fetched again, and goes on by itself where it stopped.
+    async fn mend(&self, chosen: &mut Chosen) {
+        let Some(id) = chosen.id.clone() else { return };
+        match self.0.downloads.repair(&self.0.library, &id).await {
+            Ok(true) => {
+                chosen.error = None;
+                chosen.waiting = true;
+                self.refresh(chosen).await;
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(code = error.code().as_str(), "a damaged recording could not be asked for again");
+            }
         }
     }
 
@@ -296,7 +315,12 @@ impl Deck {
         if now_heard || (stopped && chosen.phase.as_ref() != Some(&status.phase)) {
             self.save(&mut chosen).await;
         }
+        let damaged = matches!(&status.phase, Phase::Failed(error) if error.code() == Code::Damaged);
         chosen.phase = Some(status.phase);
+        if damaged && !chosen.waiting && chosen.error.is_none() {
+            chosen.play_when_here = true;
+            self.mend(&mut chosen).await;
+        }
         self.show(&mut chosen);
     }
 

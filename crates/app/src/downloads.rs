@@ -1,10 +1,14 @@
 //! Wishes for recordings. The queue behind them runs while somebody is signed in; a wish is durable, the queue is not.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::download::Wish;
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
+use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
+use aftercall_engine::store::table::{jobs, recordings};
 use aftercall_engine::upstream::Crm;
 use aftercall_player::analyse;
 
@@ -13,7 +17,11 @@ use crate::library::Library;
 
 /// The door to the queue.
 #[derive(Clone, Default)]
-pub(crate) struct Downloads(Arc<Mutex<Option<Queue>>>);
+pub(crate) struct Downloads {
+    queue: Arc<Mutex<Option<Queue>>>,
+    /// What was repaired since the start: a disk that damages a file twice is no reason to fetch it for ever.
+    repaired: Arc<Mutex<HashSet<RecordingId>>>,
+}
 
 impl Downloads {
     /// Runs the queue against this CRM from now on; a former queue is stopped first.
@@ -27,7 +35,7 @@ impl Downloads {
             clock: library.clock.clone(),
         };
         let queue = Queue::start(parts, QueueOptions::default()).await?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
+        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue);
         Ok(())
     }
 
@@ -52,9 +60,32 @@ impl Downloads {
         }
     }
 
+    /// A stored file does not verify: its key is destroyed, its row says `damaged`, and it is asked for again, once.
+    /// Returns whether it is on its way.
+    pub async fn repair(&self, library: &Library, id: &RecordingId) -> Result<bool, AppError> {
+        if !self.repaired.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            return Ok(false);
+        }
+        tracing::warn!("a stored recording does not verify and is fetched again");
+        let damaged = id.clone();
+        let marked = library.store.write(move |tx, changes| {
+            let Some(row) = recordings::get(tx, &damaged)?.filter(|row| row.state.is_stored()) else { return Ok(()) };
+            recordings::set_file(tx, &damaged, None)?;
+            // The job that fetched it is done: a new one is due.
+            jobs::remove(tx, &damaged)?;
+            let reason = Some(Reason::Code(Code::Damaged));
+            recordings::put(tx, &recordings::RecordingRow { state: RecordingState::Damaged, reason, ..row })?;
+            changes.touch_recording(&damaged);
+            Ok(())
+        });
+        marked.await?;
+        self.want(id).await?;
+        Ok(true)
+    }
+
     /// Stops what runs; its job stays and goes on with the next start.
     pub async fn stop(&self) {
-        let queue = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(queue) = queue {
             queue.stop().await;
         }
@@ -62,11 +93,11 @@ impl Downloads {
 
     /// Whether wishes are being worked on.
     pub fn is_running(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn queue(&self) -> Result<Queue, AppError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppError::NotSignedIn)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppError::NotSignedIn)
     }
 }
 

@@ -7,7 +7,7 @@ use aftercall_domain::recording::{Fact, Reason, RecordingState};
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
 use aftercall_media::respond::{Presence, recording_id_of, respond};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 
 use crate::errors::AppError;
 use crate::start::{App, Boot};
@@ -43,12 +43,25 @@ impl Boot {
             }
             Self::Ready(app) => (app.find(&request).await, Some(app.clone())),
         };
-        let answer = tokio::task::spawn_blocking(move || answer(&request, found, app.as_ref(), &origins));
-        answer.await.unwrap_or_else(|_| {
+        let stored = match &found {
+            Found::Stored { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        let answering = {
+            let app = app.clone();
+            tokio::task::spawn_blocking(move || answer(&request, found, app.as_ref(), &origins))
+        };
+        let response = answering.await.unwrap_or_else(|_| {
             let mut response = Response::new(Vec::new());
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
-        })
+        });
+        if response.status() == StatusCode::INTERNAL_SERVER_ERROR
+            && let (Some(app), Some(id)) = (app, stored)
+        {
+            app.mend(&id).await;
+        }
+        response
     }
 }
 
@@ -78,6 +91,17 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
 }
 
 impl App {
+    /// A file that does not verify is fetched again; the answer to whoever asked stays as it is.
+    async fn mend(&self, id: &RecordingId) {
+        let mended = match self.downloads() {
+            Ok(downloads) => downloads.repair(self.library(), id).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = mended {
+            tracing::warn!(code = error.code().as_str(), "a damaged recording could not be asked for again");
+        }
+    }
+
     async fn find(&self, request: &Request<()>) -> Found {
         let Some(id) = recording_id_of(request.uri()) else { return Found::Absent(Reason::Code(Code::NotFound)) };
         match self.try_find(&id, request.method()).await {

@@ -112,3 +112,18 @@ pub async fn arrived(boot: &Boot, sid: &str) {
     until(|| async { ask_for(boot, "call_read", json!({"sid": sid})).await["recording"]["state"] == "on_device" })
         .await;
 }
+
+/// Flips one bit in the first chunk of the one stored recording.
+pub fn tamper(recordings: &std::path::Path) {
+    let (mut files, mut folders) = (Vec::new(), vec![recordings.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    assert_eq!(files.len(), 1);
+    let mut sealed = std::fs::read(&files[0]).unwrap();
+    sealed[64 + 100] ^= 1;
+    std::fs::write(&files[0], sealed).unwrap();
+}

@@ -79,6 +79,43 @@ fn a_body_that_is_a_page_is_never_taken_for_sound() {
 }
 
 #[test]
+fn a_body_that_is_cut_off_is_never_taken_for_whole() {
+    let script =
+        r#"[{"match": {"method": "GET", "path": "/api/recordings/file/*"}, "nth": "*", "do": [{"cut_after": 1000}]}]"#;
+    let world = World::with_script(script).synced();
+    let sid = world.call(0);
+    let ran = world.run(&["fetch", &sid]);
+    ran.error();
+    assert_ne!(ran.json()["recordings"][0]["state"], "on_device");
+    assert_eq!(world.run(&["turns", &sid]).code, 1);
+}
+
+#[test]
+fn a_body_that_is_cut_off_once_arrives_whole_the_next_time() {
+    let script =
+        r#"[{"match": {"method": "GET", "path": "/api/recordings/file/*"}, "nth": "1", "do": [{"cut_after": 1000}]}]"#;
+    let world = World::with_script(script).synced();
+    let (sid, sha256) = world.call_with("call-dual-45s.mp3");
+    assert_eq!(world.run(&["fetch", &sid]).ok()["recordings"][0]["state"], "on_device");
+    let out = world.path("whole.mp3");
+    assert_eq!(world.run(&["export", &sid, "--out", text(&out)]).ok()["sha256"], sha256);
+}
+
+#[test]
+fn a_202_that_asks_for_an_hour_is_not_waited_for_and_stays_asked_for() {
+    let script = r#"[{"match": {"path": "/api/recordings/file/*"}, "nth": "*",
+        "do": [{"status": 202}, {"header": ["Retry-After", "3600"]}]}]"#;
+    let world = World::with_script(script).synced();
+    let sid = world.call(0);
+    let ran = world.run(&["fetch", &sid]);
+    assert_eq!(ran.error(), "not_ready");
+    assert_eq!(ran.json()["recordings"][0]["state"], "still_preparing");
+    let kept = world.run(&["call", &sid]).ok()["recordings"][0].clone();
+    assert_eq!(kept["state"], "still_preparing");
+    assert!(kept["next_try_at"].is_string());
+}
+
+#[test]
 fn a_page_instead_of_the_lists() {
     let script = r#"[{"match": {"path": "/api/calls*"}, "nth": "2-9", "do": [{"html": true}]}]"#;
     let world = World::with_script(script).synced();

@@ -116,11 +116,10 @@ async fn play(page: &mut Page, stage: &Stage, scene: &Scene, results: &Path) -> 
     page.play_call(&scene.sid).await?;
     let mut polls = Vec::new();
     let note = |dock: &crate::page::Dock| {
-        if let Some(message) = dock.message.as_deref().map(str::trim).filter(|message| !message.is_empty()) {
-            let message = message.replace('\n', " · ");
-            if polls.last() != Some(&message) {
-                polls.push(message);
-            }
+        // The first line says how far it is; the seconds that are counted down below it would fill the screen.
+        let said = dock.message.as_deref().and_then(|message| message.trim().lines().next()).unwrap_or_default();
+        if dock.phase == "waiting" && !said.is_empty() && polls.last().is_none_or(|last: &String| last != said) {
+            polls.push(said.to_owned());
         }
     };
     page.until_dock("the recording on the device", 3 * PATIENCE, note, |dock| {

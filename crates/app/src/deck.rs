@@ -110,6 +110,8 @@ impl Deck {
         self.save(&mut chosen).await;
         let (sid, row) = rows::call_of_recording(&self.0.library.store, &id).await?;
         let stored = row.recording.state.is_stored();
+        // The former recording must not go on under the new call's name, whatever becomes of opening this one.
+        self.blocking(|player| player.unload()).await?;
         *chosen = Chosen {
             heard: row.heard,
             call: Some(row),
@@ -123,7 +125,6 @@ impl Deck {
         if stored {
             self.give(&mut chosen).await;
         } else {
-            self.blocking(|player| player.unload()).await?;
             self.ask_for(&mut chosen).await?;
         }
         Ok(self.show(&mut chosen))
@@ -224,7 +225,7 @@ impl Deck {
         if let Err(error) = self.try_give(chosen).await {
             tracing::warn!(code = error.code().as_str(), "a stored recording could not be opened");
             chosen.error = Some(error.code());
-            if error.code() == Code::Damaged {
+            if matches!(error.code(), Code::Damaged | Code::NotFound) {
                 self.mend(chosen).await;
             }
         }
@@ -316,9 +317,15 @@ impl Deck {
             self.save(&mut chosen).await;
         }
         let damaged = matches!(&status.phase, Phase::Failed(error) if error.code() == Code::Damaged);
+        let before = chosen.phase.take();
         chosen.phase = Some(status.phase);
         if damaged && !chosen.waiting && chosen.error.is_none() {
-            chosen.play_when_here = true;
+            match before {
+                Some(Phase::Playing) => chosen.play_when_here = true,
+                // What was paused stays silent when it comes back: somebody else may be in the room.
+                Some(Phase::Paused | Phase::Ended) => chosen.play_when_here = false,
+                _ => {}
+            }
             self.mend(&mut chosen).await;
         }
         self.show(&mut chosen);
@@ -349,7 +356,10 @@ impl Deck {
     async fn save(&self, chosen: &mut Chosen) {
         let Some(sid) = chosen.sid.clone() else { return };
         let status = self.0.status.borrow().clone();
-        let loaded = !matches!(status.phase, Phase::Idle | Phase::Loading) && !chosen.waiting && status.duration_ms > 0;
+        let loaded = !matches!(status.phase, Phase::Idle | Phase::Loading)
+            && !chosen.waiting
+            && chosen.error.is_none()
+            && status.duration_ms > 0;
         let was_heard = chosen.call.as_ref().is_some_and(|call| call.heard);
         if !loaded || (status.position_ms == chosen.saved_ms && chosen.heard == was_heard) {
             return;

@@ -10,6 +10,7 @@ use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
 use aftercall_engine::store::table::{jobs, recordings};
 use aftercall_engine::upstream::Crm;
+use aftercall_engine::vault::VaultError;
 use aftercall_player::analyse;
 
 use crate::errors::AppError;
@@ -63,6 +64,9 @@ impl Downloads {
     /// A stored file does not verify: its key is destroyed, its row says `damaged`, and it is asked for again, once.
     /// Returns whether it is on its way.
     pub async fn repair(&self, library: &Library, id: &RecordingId) -> Result<bool, AppError> {
+        if !is_lost(library, id).await? {
+            return Ok(false);
+        }
         if !self.repaired.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
             return Ok(false);
         }
@@ -99,6 +103,20 @@ impl Downloads {
     fn queue(&self) -> Result<Queue, AppError> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppError::NotSignedIn)
     }
+}
+
+/// Only a file that was read and does not verify, or that is not there, is given up: a read that failed in passing must
+/// not cost what may be the only copy.
+async fn is_lost(library: &Library, id: &RecordingId) -> Result<bool, AppError> {
+    let asked = id.clone();
+    let Some(file) = library.store.read(move |conn| recordings::file(conn, &asked)).await? else { return Ok(false) };
+    let (vault, id) = (library.vault.clone(), id.clone());
+    let read = tokio::task::spawn_blocking(move || vault.reader(&id, &file)?.verify().map_err(VaultError::Sealed));
+    Ok(match read.await.map_err(|_| AppError::Panicked)? {
+        Ok(()) => false,
+        Err(VaultError::Missing) => true,
+        Err(error) => error.code() == Code::Damaged,
+    })
 }
 
 /// Hears a recording once, when it arrives. The engine does not know the player: this is where they meet.

@@ -11,5 +11,6 @@ use crate::upstream::Crm;
 /// The library's.
 pub async fn keep_session(crm: &Crm, store: &Store) -> Result<(), StoreError> {
     let Some(cookie) = crm.session_to_keep() else { return Ok(()) };
-    store.write(move |tx, _| account::set_cookie(tx, Some(&cookie))).await
+    let url = crm.origin().to_string();
+    store.write(move |tx, _| account::set_cookie(tx, &url, Some(&cookie))).await
 }

@@ -67,13 +67,14 @@ pub fn put(conn: &Connection, account: &Account) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps the newest cookie, or none when the session ended.
+/// Keeps the newest cookie of the CRM at `url`, or none when the session ended. Where somebody has signed in elsewhere
+/// meanwhile nothing is written: one server's cookie must never be sent to another.
 ///
 /// # Errors
 /// SQLite's.
-pub fn set_cookie(conn: &Connection, cookie: Option<&SecretString>) -> Result<(), StoreError> {
-    conn.prepare_cached("UPDATE account SET cookie = ?1 WHERE source = 'crm'")?
-        .execute([cookie.map(ExposeSecret::expose_secret)])?;
+pub fn set_cookie(conn: &Connection, url: &str, cookie: Option<&SecretString>) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE account SET cookie = ?2 WHERE source = 'crm' AND url = ?1")?
+        .execute((url, cookie.map(ExposeSecret::expose_secret)))?;
     Ok(())
 }
 

@@ -64,7 +64,9 @@ impl Downloads {
     /// A stored file does not verify: its key is destroyed, its row says `damaged`, and it is asked for again, once.
     /// Returns whether it is on its way.
     pub async fn repair(&self, library: &Library, id: &RecordingId) -> Result<bool, AppError> {
-        if !is_lost(library, id).await? {
+        // Asked first, because judging a file reads all of it: a page that asks again and again must not cost that.
+        let is_repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner).contains(id);
+        if is_repaired || !is_lost(library, id).await? {
             return Ok(false);
         }
         if !self.repaired.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {

@@ -52,16 +52,23 @@ impl Threads {
 }
 
 impl Drop for Threads {
-    /// Work that was accepted is finished; then the connections close.
+    /// Work that was accepted is finished; then the connections close, the writer's last: closing at the same moment,
+    /// none would be the one that folds the WAL into the library and removes it.
     fn drop(&mut self) {
-        self.write = None;
         self.read = None;
+        let writer = (!self.joins.is_empty()).then(|| self.joins.remove(0));
         for join in self.joins.drain(..) {
-            // The last handle may be dropped by work that runs on one of these threads: it cannot wait for itself.
-            if join.thread().id() != thread::current().id() {
-                let _ = join.join();
-            }
+            wait_for(join);
         }
+        self.write = None;
+        writer.into_iter().for_each(wait_for);
+    }
+}
+
+fn wait_for(join: JoinHandle<()>) {
+    // The last handle may be dropped by work that runs on one of these threads: it cannot wait for itself.
+    if join.thread().id() != thread::current().id() {
+        let _ = join.join();
     }
 }
 

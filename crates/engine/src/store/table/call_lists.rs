@@ -175,16 +175,7 @@ pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreErro
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> Result<Page<CallListing>, StoreError> {
     let Matching { from, key, mut values } = matching(filter);
-    let mut keys = format!("SELECT {key} {from}");
-    match span {
-        Span::After(Some(after)) => {
-            keys.push_str(&format!(" AND {key} < ? ORDER BY {key} DESC LIMIT {limit}"));
-            values.push(Value::Integer(after));
-        }
-        Span::After(None) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit}")),
-        Span::From(offset) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit} OFFSET {offset}")),
-    }
-    // The keys first: skipped rows are passed over in the narrow index, never read.
+    let keys = span.keys(&from, key, limit, &mut values);
     let sql = format!("{} WHERE c.list_key IN ({keys}) ORDER BY c.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;

@@ -246,15 +246,7 @@ pub fn list(conn: &Connection, filter: &LeadsFilter, span: Span, limit: u32) -> 
     let counted: i64 = conn
         .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1))?
         .query_row(params_from_iter(&values), |row| row.get(0))?;
-    let mut keys = format!("SELECT {key} {from}");
-    match span {
-        Span::After(Some(after)) => {
-            keys.push_str(&format!(" AND {key} < ? ORDER BY {key} DESC LIMIT {limit}"));
-            values.push(Value::Integer(after));
-        }
-        Span::After(None) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit}")),
-        Span::From(offset) => keys.push_str(&format!(" ORDER BY {key} DESC LIMIT {limit} OFFSET {offset}")),
-    }
+    let keys = span.keys(&from, key, limit, &mut values);
     let sql = format!("{} WHERE l.list_key IN ({keys}) ORDER BY l.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;

@@ -15,7 +15,7 @@ pub mod sync_state;
 
 mod call_lists;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
 
 /// Lists are counted up to here; beyond it the answer is "10,000 and more".
 pub const COUNT_CAP: u64 = 10_000;
@@ -42,6 +42,22 @@ pub enum Span {
     After(Option<i64>),
     /// Those from this ordinal on.
     From(u64),
+}
+
+impl Span {
+    /// Selects the span's keys of what `from` (with its WHERE) selects, newest first. The keys come before the rows, so
+    /// that skipped rows are passed over in the narrow index, never read.
+    fn keys(self, from: &str, key: &str, limit: u32, values: &mut Vec<Value>) -> String {
+        let (after, offset) = match self {
+            Self::After(Some(after)) => {
+                values.push(Value::Integer(after));
+                (format!(" AND {key} < ?"), String::new())
+            }
+            Self::After(None) => (String::new(), String::new()),
+            Self::From(offset) => (String::new(), format!(" OFFSET {offset}")),
+        };
+        format!("SELECT {key} {from}{after} ORDER BY {key} DESC LIMIT {limit}{offset}")
+    }
 }
 
 /// Rows of a list, with their count.

@@ -63,13 +63,14 @@ pub fn retry_after_ms(value: &str, response_date: Option<&str>, now_ms: i64) -> 
         let seconds = value.parse::<i64>().unwrap_or(i64::MAX);
         return Some(seconds.saturating_mul(1_000).min(MAX_RETRY_AFTER_MS));
     }
-    let until_ms = date_ms(value)?;
-    let base_ms = response_date.and_then(|date| date_ms(date.trim())).unwrap_or(now_ms);
+    let until_ms = http_date_ms(value)?;
+    let base_ms = response_date.and_then(http_date_ms).unwrap_or(now_ms);
     Some(until_ms.saturating_sub(base_ms).clamp(0, MAX_RETRY_AFTER_MS))
 }
 
-fn date_ms(text: &str) -> Option<i64> {
-    let at = httpdate::parse_http_date(text).ok()?;
+/// Reads an HTTP date (`Date`, `Retry-After`), in UTC milliseconds.
+pub fn http_date_ms(text: &str) -> Option<i64> {
+    let at = httpdate::parse_http_date(text.trim()).ok()?;
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok()
 }

@@ -166,6 +166,13 @@ pub enum Event {
     Failed(Failure),
     /// The run was stopped by us (quit, sleep); the server did nothing wrong.
     Interrupted,
+    /// The run did not ask, because the server is being left alone (see [`crate::breaker`]): no attempt.
+    Postponed {
+        /// How long it is left alone.
+        wait_ms: i64,
+    },
+    /// "Not yet", while the source's own list says that its job failed: nothing comes of asking on.
+    SourceFailed,
     /// The file is in the vault; `playable` is false for a codec that is not played here.
     Stored {
         /// Whether this device can play it.
@@ -307,6 +314,17 @@ impl Job {
                 self.next_at_ms = Some(moment.now_ms);
                 Effect::Wake
             }
+            (Phase::Running, Event::Postponed { wait_ms }) => {
+                self.started = None;
+                self.phase = match (self.looks, self.polls) {
+                    (1.., _) => Phase::StillPreparing,
+                    (_, 1..) => Phase::Preparing,
+                    _ => Phase::Queued,
+                };
+                self.next_at_ms = Some(moment.now_ms.saturating_add(backoff::patience_ms(wait_ms, random)));
+                Effect::Wake
+            }
+            (Phase::Running, Event::SourceFailed) => self.source_failed(moment, random),
             (Phase::Running, Event::Stored { playable }) => {
                 self.count_run(moment);
                 self.rest(if playable { Phase::Stored } else { Phase::Unsupported }, None, None);
@@ -322,7 +340,13 @@ impl Job {
             // A result of a run that was taken from its runner: too late to count.
             (
                 _,
-                Event::NotYet { .. } | Event::Failed(_) | Event::Interrupted | Event::Stored { .. } | Event::Recovered,
+                Event::NotYet { .. }
+                | Event::Failed(_)
+                | Event::Interrupted
+                | Event::Postponed { .. }
+                | Event::SourceFailed
+                | Event::Stored { .. }
+                | Event::Recovered,
             ) => Effect::None,
 
             (Phase::Running, Event::Cancelled) => {
@@ -421,10 +445,28 @@ impl Job {
             self.rest(Phase::Unavailable, Some(Reason::Fact(Fact::NeverReady)), None);
             return Effect::None;
         }
+        let wait_ms = self.next_look_ms().max(backoff::patience_ms(asked_ms, random));
+        self.rest(Phase::StillPreparing, Some(Reason::Code(Code::NotReady)), Some(moment.now_ms + wait_ms));
+        Effect::Wake
+    }
+
+    fn next_look_ms(&mut self) -> i64 {
         let look_ms = (BACKGROUND_LOOK_MS << self.looks.min(8)).min(BACKGROUND_LOOK_CAP_MS);
         self.looks += 1;
-        let wait_ms = look_ms.max(backoff::patience_ms(asked_ms, random));
-        self.rest(Phase::StillPreparing, Some(Reason::Code(Code::NotReady)), Some(moment.now_ms + wait_ms));
+        look_ms
+    }
+
+    /// The source's job failed. It makes a new one when it is asked again, not within ten minutes.
+    fn source_failed(&mut self, moment: Moment, random: f64) -> Effect {
+        let first_ms = *self.first_poll_at_ms.get_or_insert(moment.now_ms);
+        self.started = None;
+        if moment.now_ms.saturating_sub(first_ms) >= NEVER_READY_AFTER_MS {
+            self.rest(Phase::Unavailable, Some(Reason::Fact(Fact::NeverReady)), None);
+            return Effect::None;
+        }
+        let wait_ms = backoff::patience_ms(self.next_look_ms(), random);
+        let reason = Some(Reason::Code(Code::ServerUnavailable));
+        self.rest(Phase::FailedRetrying, reason, Some(moment.now_ms.saturating_add(wait_ms)));
         Effect::Wake
     }
 

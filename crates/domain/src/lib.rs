@@ -5,6 +5,7 @@
 
 pub mod appointment;
 pub mod backoff;
+pub mod breaker;
 pub mod calendar;
 pub mod call;
 pub mod clock;

@@ -28,7 +28,29 @@ pub(crate) const USERS: &[User] = &[
     User {
         id: 2, email: "agent@sandbox.example", password: "Sandbox-Agent-1", name: "אייל הנציג", role: "agent"
     },
+    User {
+        id: 3,
+        email: "manager@sandbox.example",
+        password: "Sandbox-Manager-1",
+        name: "מיכל המנהלת",
+        role: "manager",
+    },
+    // Without a business: it may sign in, and every page refuses it.
+    User {
+        id: 4,
+        email: "sysadmin@sandbox.example",
+        password: "Sandbox-Sysadmin-1",
+        name: "מנהל מערכת",
+        role: "system_admin",
+    },
 ];
+
+impl User {
+    /// The business that it belongs to; a system administrator normally has none.
+    pub(crate) fn business_id(&self) -> Option<u64> {
+        (self.role != "system_admin").then_some(1)
+    }
+}
 
 /// The ready line lists at least so many recordings, when there are calls for them.
 const LISTED_RECORDINGS: u64 = 40;

@@ -194,6 +194,42 @@ fn a_long_retry_after_is_left_to_the_background_and_never_cut_short() {
 }
 
 #[test]
+fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_poll() {
+    let postponed = Event::Postponed { wait_ms: 30_000 };
+    for (before, phase, polls) in [
+        (vec![], Phase::Queued, 0),
+        (vec![Event::Claimed, Event::NotYet { retry_after_ms: None }], Phase::Preparing, 1),
+        (vec![Event::Claimed, Event::NotYet { retry_after_ms: Some(DAY_MS) }], Phase::StillPreparing, 1),
+    ] {
+        let job = after(&[before, vec![Event::Claimed, postponed]].concat());
+        assert_eq!((job.phase, job.polls, job.attempts.len()), (phase, polls, 0));
+        assert!(job.next_at_ms >= Some(NOW + 30_000), "{job:?}");
+    }
+    for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Running) {
+        assert_eq!(in_phase(phase).step(postponed, at(9_000), 0.5).0.phase, phase, "too late to count");
+    }
+}
+
+#[test]
+fn a_job_that_failed_at_the_source_is_not_polled_on_and_is_asked_for_again_after_ten_minutes() {
+    let not_yet = Event::NotYet { retry_after_ms: None };
+    let job = after(&[Event::Claimed, not_yet, Event::Claimed, Event::SourceFailed]);
+    assert_eq!((job.phase, job.reason), (Phase::FailedRetrying, Some(Reason::Code(Code::ServerUnavailable))));
+    assert!(job.attempts.is_empty());
+    let next_ms = job.next_at_ms.expect("it goes on by itself");
+    assert!((600_000..=670_000).contains(&(next_ms - NOW)), "{}", next_ms - NOW);
+    let mut job = job;
+    for _ in 0..40 {
+        let moment = Moment { now_ms: job.next_at_ms.unwrap_or(0), ..at(0) };
+        job = job.step(Event::Claimed, moment, 0.5).0.step(Event::SourceFailed, moment, 0.5).0;
+        if job.next_at_ms.is_none() {
+            break;
+        }
+    }
+    assert_eq!((job.phase, job.reason), (Phase::Unavailable, Some(Reason::Fact(Fact::NeverReady))));
+}
+
+#[test]
 fn a_job_reads_back_from_its_row() {
     for phase in Phase::ALL {
         let job = in_phase(phase);

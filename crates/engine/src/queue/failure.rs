@@ -1,18 +1,28 @@
 //! What each failure of a fetch means for its job.
 
-use aftercall_domain::download::Failure;
+use aftercall_domain::download::{Event, Failure};
 use aftercall_domain::error::Code;
 use aftercall_domain::recording::{Fact, Reason};
 
 use crate::upstream::UpstreamError;
 
+/// What the source's answer, or its silence, means for the job.
+pub(super) fn event(error: &UpstreamError, call_age_ms: Option<i64>) -> Event {
+    match error {
+        UpstreamError::Paused { wait_ms, .. } => Event::Postponed { wait_ms: *wait_ms },
+        error => Event::Failed(of_source(error, call_age_ms)),
+    }
+}
+
 /// A failure of the source.
-pub(super) fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
+fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
     match error {
         UpstreamError::Offline
         | UpstreamError::TimedOut
         | UpstreamError::Unavailable { .. }
+        | UpstreamError::Paused { .. }
         | UpstreamError::NotData
+        | UpstreamError::Captive { .. }
         | UpstreamError::RateLimited { .. }
         | UpstreamError::Truncated
         | UpstreamError::Changed => Failure::Passing { code: error.code(), retry_after_ms: error.retry_after_ms() },
@@ -21,7 +31,7 @@ pub(super) fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Fail
         UpstreamError::Certificate | UpstreamError::NotAudio | UpstreamError::InvalidAddress => {
             Failure::NeedsYou(error.code())
         }
-        UpstreamError::Forbidden => Failure::Forbidden,
+        UpstreamError::Forbidden | UpstreamError::NoBusiness => Failure::Forbidden,
         UpstreamError::NotFound => Failure::Missing { call_age_ms },
         UpstreamError::Gone => Failure::Permanent(Reason::Fact(Fact::DeletedAtSource)),
         UpstreamError::TooLarge => Failure::Permanent(Reason::Code(Code::UnsupportedAudio)),

@@ -39,28 +39,26 @@ enum Looked {
 }
 
 pub(super) async fn fetch(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, hold: &Hold) -> Ended {
-    match run(inside, id, call_age_ms, hold).await {
-        Ok(ended) => ended,
-        Err(failure) => Ended::With(Event::Failed(failure)),
-    }
+    run(inside, id, call_age_ms, hold).await.unwrap_or_else(Ended::With)
 }
 
-async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, hold: &Hold) -> Result<Ended, Failure> {
-    let of_source = |error: UpstreamError| failure::of_source(&error, call_age_ms);
+async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, hold: &Hold) -> Result<Ended, Event> {
+    let of_source = |error: UpstreamError| failure::event(&error, call_age_ms);
+    let of_disk = |code| Event::Failed(failure::of_disk(code));
     let total_bytes = match inside.parts.source.head(id).await.map_err(of_source)? {
         Presence::NotYet { retry_after_ms } => return Ok(Ended::With(Event::NotYet { retry_after_ms })),
         Presence::Here { total_bytes } => total_bytes,
     };
-    let mut download = Download::new(Arc::clone(inside), id.clone(), total_bytes)?;
+    let mut download = Download::new(Arc::clone(inside), id.clone(), total_bytes).map_err(Event::Failed)?;
     let file = loop {
         let writing = Writing::start(Arc::clone(&inside.parts.vault), id.clone(), Arc::clone(hold));
         match download.fill(&writing).await {
-            Ok(()) => break writing.finish().await.map_err(failure::of_disk)?,
+            Ok(()) => break writing.finish().await.map_err(of_disk)?,
             Err(Stop::Restart(total_bytes)) => {
                 writing.abandon().await;
                 download.restart(total_bytes)?;
             }
-            Err(Stop::Disk) => return Err(failure::of_disk(writing.finish().await.err().unwrap_or(Code::Internal))),
+            Err(Stop::Disk) => return Err(of_disk(writing.finish().await.err().unwrap_or(Code::Internal))),
             Err(Stop::Source(error)) => {
                 writing.abandon().await;
                 return Err(of_source(error));
@@ -83,7 +81,7 @@ async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, h
         }
         Looked::Not(failure) => {
             remove(inside, id).await;
-            Err(failure)
+            Err(Event::Failed(failure))
         }
     }
 }
@@ -116,11 +114,11 @@ impl Download {
         Ok(Self { inside, id, total_bytes, restarts: 0, told: None })
     }
 
-    fn restart(&mut self, total_bytes: u64) -> Result<(), Failure> {
-        check_size(total_bytes)?;
+    fn restart(&mut self, total_bytes: u64) -> Result<(), Event> {
+        check_size(total_bytes).map_err(Event::Failed)?;
         self.restarts += 1;
         if self.restarts > RESTARTS_MAX {
-            return Err(failure::of_source(&UpstreamError::Changed, None));
+            return Err(failure::event(&UpstreamError::Changed, None));
         }
         self.total_bytes = total_bytes;
         Ok(())

@@ -254,8 +254,8 @@ async fn work(inside: Arc<Inside>) {
         let next = inside.parts.store.read(jobs::next_at_ms).await.ok().flatten();
         let wait = next.map_or(inside.options.look_every, |at_ms| {
             let ms = at_ms.saturating_sub(inside.parts.clock.now_ms()).max(0);
-            // Due, but no run is free: the end of a run wakes us.
-            let full = runs.len() >= inside.options.at_once;
+            // Due, but no run is free: the end of a run wakes us. Or the source is left alone for a while.
+            let full = runs.len() >= inside.options.at_once || inside.parts.source.resting_ms() > 0;
             let due = Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(20));
             if full { inside.options.look_every } else { due.min(inside.options.look_every) }
         });
@@ -280,7 +280,9 @@ async fn turn(inside: &Arc<Inside>, runs: &mut JoinSet<()>) -> Result<(), StoreE
             }
         }
     }
-    while runs.len() < inside.options.at_once && !inside.cancel.is_cancelled() {
+    // A source that is left alone costs no job a step, however many wait.
+    while runs.len() < inside.options.at_once && !inside.cancel.is_cancelled() && inside.parts.source.resting_ms() == 0
+    {
         let (now, within) = (inside.now(), Arc::clone(inside));
         let claimed = inside.parts.store.write(move |tx, changes| {
             let Some(id) = ledger::claim(tx, changes, now)? else { return Ok(None) };

@@ -5,6 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use secrecy::SecretString;
 
+use super::http::Proof;
+
 /// What a person signs in with. Kept only where the person chose to stay signed in.
 #[derive(Clone)]
 pub struct Credentials {
@@ -23,12 +25,15 @@ impl fmt::Debug for Credentials {
 /// A kept password is sent again at most once in this time: a server that takes it and then refuses the session
 /// would otherwise get it in a loop.
 pub(super) const SIGN_IN_AGAIN_AFTER_MS: i64 = 600_000;
+/// A refreshed session that is refused again this soon is not refreshed a second time.
+pub(super) const REFRESH_AGAIN_AFTER_MS: i64 = 60_000;
 /// A renewed cookie is worth a write to the profile this often: it lives eight hours.
 const KEEP_EVERY_MS: i64 = 900_000;
 
 #[derive(Default)]
 struct State {
     cookie: Option<SecretString>,
+    csrf: Option<SecretString>,
     /// Counts renewals by refresh or sign-in, so that ten requests that got a 401 renew once.
     generation: u64,
     kept_at_ms: Option<i64>,
@@ -47,6 +52,7 @@ pub(super) struct Session {
 pub(super) struct Renewal {
     pub credentials: Option<Credentials>,
     pub signed_in_at_ms: Option<i64>,
+    pub refreshed_at_ms: Option<i64>,
 }
 
 impl Session {
@@ -54,9 +60,21 @@ impl Session {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn cookie(&self) -> (Option<SecretString>, u64) {
+    /// What proves who asks, and of which renewal it is.
+    pub(super) fn proof(&self) -> (Proof, u64) {
         let state = self.state();
-        (state.cookie.clone(), state.generation)
+        (Proof { cookie: state.cookie.clone(), csrf: state.csrf.clone() }, state.generation)
+    }
+
+    /// The server asked for a token with what changes something.
+    pub(super) fn set_csrf(&self, token: SecretString) {
+        self.state().csrf = Some(token);
+    }
+
+    /// Nobody is signed in any more.
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        *state = State { generation: state.generation + 1, ..State::default() };
     }
 
     /// A cookie that came with an ordinary answer.

@@ -7,7 +7,7 @@ use aftercall_domain::appointment::Appointment;
 use aftercall_domain::calendar::Calendar;
 use aftercall_domain::call::Call;
 use aftercall_domain::clock::Clock;
-use aftercall_domain::ids::RecordingId;
+use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
 use bytes::Bytes;
@@ -16,15 +16,32 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::auth::{Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
-use super::http::{Answer, Http, Question};
-use super::{Body, Credentials, Limits, Origin, Page, Piece, Presence, RecordingSource, UpstreamError, wire};
+use super::auth::{REFRESH_AGAIN_AFTER_MS, Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
+use super::http::{Answer, Http, Proof, Question};
+use super::{
+    Body, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, UpstreamError, wire,
+};
 
 /// Rows of one page of calls; the server clamps to this.
 pub const CALLS_PAGE_MAX: u32 = 100;
 /// Rows of one page of leads. The server would send ten thousand, and hold its one thread for as long.
 pub const LEADS_PAGE: u32 = 500;
 const APPOINTMENTS_PAGE: u32 = 100;
+/// Rows of one page of recent calls. The server asks its database twice more for each: ten thousand would take a minute.
+pub const RECENT_PAGE: u32 = 500;
+/// What is read of a refusal: enough for its reason.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+/// Signing out does not wait longer for the server.
+const SIGN_OUT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Which of the two lists of recent calls. Calls of unknown direction are in neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Calls that came in.
+    Inbound,
+    /// Calls that went out.
+    Outbound,
+}
 
 /// Who signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +61,8 @@ pub struct Crm {
     http: Http,
     origin: Origin,
     session: Session,
+    /// One list is read at a time: the server has one thread for each of its few processes.
+    lists: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Crm {
@@ -59,7 +78,7 @@ impl Crm {
     /// [`UpstreamError::Certificate`] where the platform's certificates cannot be read.
     pub fn new(origin: Origin, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
         let http = Http::new(limits, origin.is_loopback(), clock)?;
-        Ok(Self { http, origin, session: Session::default() })
+        Ok(Self { http, origin, session: Session::default(), lists: tokio::sync::Mutex::default() })
     }
 
     /// Goes on with a session of an earlier run; `credentials` where the person chose to stay signed in.
@@ -67,9 +86,9 @@ impl Crm {
         if cookie.is_some() {
             self.session.restore(cookie);
         }
-        let Self { http, origin, mut session } = self;
-        session.renewal.get_mut().credentials = credentials;
-        Self { http, origin, session }
+        let mut crm = self;
+        crm.session.renewal.get_mut().credentials = credentials;
+        crm
     }
 
     /// Where it is.
@@ -93,18 +112,46 @@ impl Crm {
         self.session.to_keep(self.http.clock().now_ms())
     }
 
+    /// How far the server's clock is ahead of this computer's, once a list was read.
+    pub fn clock_ahead_ms(&self) -> Option<i64> {
+        self.http.clock_ahead_ms()
+    }
+
+    /// Somebody waits, or the network came back: a server that is left alone may be asked once more at once.
+    pub fn try_now(&self) {
+        self.http.gate().try_now();
+    }
+
     /// Signs in. With `stay_signed_in` the password is remembered for when the session ends.
     ///
     /// # Errors
-    /// [`UpstreamError::WrongPassword`]; [`UpstreamError::Forbidden`] for an account without a business, which
-    /// sees nothing that this app shows; and whatever keeps the server from answering.
+    /// [`UpstreamError::WrongPassword`]; [`UpstreamError::NoBusiness`] for an account that sees nothing that this
+    /// app shows; and whatever keeps the server from answering.
     pub async fn sign_in(&self, credentials: Credentials, stay_signed_in: bool) -> Result<SignedIn, UpstreamError> {
         let mut renewal = self.session.renewal.lock().await;
         let signed_in = self.send_sign_in(&credentials, &mut renewal).await?;
         renewal.credentials = stay_signed_in.then_some(credentials);
         // A person typed it: nothing is being repeated.
         renewal.signed_in_at_ms = None;
+        renewal.refreshed_at_ms = None;
         Ok(signed_in)
+    }
+
+    /// Forgets the session and the password, and tells the server, which then lets none of this person's devices
+    /// renew a session without a sign-in. Returns whether it heard of it.
+    pub async fn sign_out(&self) -> bool {
+        let proof = self.session.proof().0;
+        // Waits for a renewal that is on its way, so that it cannot bring back what is forgotten here.
+        let mut renewal = self.session.renewal.lock().await;
+        *renewal = Renewal::default();
+        self.session.forget();
+        drop(renewal);
+        if proof.cookie.is_none() {
+            return false;
+        }
+        let question = Question::post(self.origin.at("/api/auth/logout"), Bytes::from_static(b"{}"));
+        let told = tokio::time::timeout(SIGN_OUT_PATIENCE, self.http.ask(&question, &proof)).await;
+        matches!(told, Ok(Ok(answer)) if answer.status().is_success())
     }
 
     async fn send_sign_in(&self, credentials: &Credentials, renewal: &mut Renewal) -> Result<SignedIn, UpstreamError> {
@@ -115,7 +162,7 @@ impl Crm {
             "remember_me": true,
         });
         let question = Question::post(self.origin.at("/api/auth/login"), Bytes::from(body.to_string()));
-        let answer = self.http.ask(&question, None).await?;
+        let answer = self.http.ask(&question, &Proof::default()).await?;
         if matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) {
             return Err(UpstreamError::WrongPassword);
         }
@@ -123,7 +170,7 @@ impl Crm {
         let cookie = answer.session_cookie();
         let who = wire::session(&self.http.json_body(answer).await?)?;
         if who.business_id.is_none() {
-            return Err(UpstreamError::Forbidden);
+            return Err(UpstreamError::NoBusiness);
         }
         // A portal may answer anything with 200: without a cookie nobody is signed in.
         self.session.renew(Some(cookie.ok_or(UpstreamError::NotData)?));
@@ -135,52 +182,89 @@ impl Crm {
         })
     }
 
-    /// Sends a question with the session. A 401 is answered by one refresh, then by one sign-in with the kept
-    /// password, then it is the end of the session.
+    /// Sends a question with the session.
+    ///
+    /// A 401, and a page in place of data, which may be the CRM's own sign-in, are answered by one refresh, then by one
+    /// sign-in with the kept password, then it is the end of the session. A 403 for what changes something is answered
+    /// once by a fresh token, where it does not say that the role may not.
     async fn ask(&self, question: &Question) -> Result<Answer, UpstreamError> {
-        let (mut cookie, mut generation) = self.session.cookie();
-        if cookie.is_none() {
+        let (mut proof, mut generation) = self.session.proof();
+        if proof.cookie.is_none() {
             self.sign_in_again(generation).await?;
-            (cookie, generation) = self.session.cookie();
+            (proof, generation) = self.session.proof();
         }
-        let mut refreshed = false;
+        let (mut refreshed, mut has_token) = (false, false);
         loop {
-            let answer = self.http.ask(question, cookie.as_ref()).await?;
-            if answer.status() != StatusCode::UNAUTHORIZED {
+            let answer = self.http.ask(question, &proof).await?;
+            let status = answer.status();
+            if status == StatusCode::UNAUTHORIZED {
+                // It sets a cookie too, of a session that was emptied: that is not taken.
+                drop(answer);
+                if refreshed {
+                    self.sign_in_again(generation).await?;
+                } else {
+                    self.refresh(generation).await?;
+                    refreshed = true;
+                }
+            } else if status.is_success() && !question.sound && answer.content_type() == "text/html" {
+                drop(answer);
+                let portal = UpstreamError::Captive { retry_after_ms: None };
+                if refreshed {
+                    return Err(portal);
+                }
+                match self.refresh(generation).await {
+                    Ok(()) => refreshed = true,
+                    Err(UpstreamError::SessionEnded) => return Err(UpstreamError::SessionEnded),
+                    Err(_) => return Err(portal),
+                }
+            } else if status == StatusCode::FORBIDDEN && question.is_write() && !has_token {
+                if wire::is_refusal_of_role(&Http::first_bytes(answer, REFUSAL_BYTES_MAX).await) {
+                    return Err(UpstreamError::Forbidden);
+                }
+                self.fetch_csrf(&proof).await?;
+                has_token = true;
+            } else {
                 self.session.note(answer.session_cookie());
                 return Ok(answer);
             }
-            // A 401 sets a cookie too, of a session that was emptied: it is not taken.
-            drop(answer);
-            if refreshed {
-                self.sign_in_again(generation).await?;
-            } else {
-                self.refresh(generation).await?;
-                refreshed = true;
-            }
-            (cookie, generation) = self.session.cookie();
+            (proof, generation) = self.session.proof();
         }
+    }
+
+    /// Fetches the token that a server with its check switched on wants beside everything that changes something.
+    async fn fetch_csrf(&self, proof: &Proof) -> Result<(), UpstreamError> {
+        let answer = self.http.ask(&Question::get(self.origin.at("/api/auth/csrf")), proof).await?.accepted()?;
+        self.session.set_csrf(wire::csrf_token(&self.http.json_body(answer).await?)?);
+        Ok(())
     }
 
     async fn refresh(&self, generation: u64) -> Result<(), UpstreamError> {
         let mut renewal = self.session.renewal.lock().await;
-        let (cookie, current) = self.session.cookie();
+        let (proof, current) = self.session.proof();
         if current != generation {
             return Ok(()); // somebody else did it while we waited
         }
+        let now_ms = self.http.clock().monotonic_ms();
+        if renewal.refreshed_at_ms.is_some_and(|at_ms| now_ms - at_ms < REFRESH_AGAIN_AFTER_MS) {
+            return self.sign_in_kept(&mut renewal).await;
+        }
         let question = Question::post(self.origin.at("/api/auth/refresh"), Bytes::from_static(b"{}"));
-        let answer = self.http.ask(&question, cookie.as_ref()).await?;
+        let answer = self.http.ask(&question, &proof).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             return self.sign_in_kept(&mut renewal).await;
         }
         let answer = answer.accepted()?;
-        self.session.renew(Some(answer.session_cookie().ok_or(UpstreamError::NotData)?));
+        let cookie = answer.session_cookie();
+        // A portal may answer anything with 200, a cookie of that name too.
+        wire::session(&self.http.json_body(answer).await?)?;
+        self.session.renew(Some(cookie.ok_or(UpstreamError::NotData)?));
+        renewal.refreshed_at_ms = Some(now_ms);
         Ok(())
     }
 
     async fn sign_in_again(&self, generation: u64) -> Result<(), UpstreamError> {
         let mut renewal = self.session.renewal.lock().await;
-        if self.session.cookie().1 != generation {
+        if self.session.proof().1 != generation {
             return Ok(());
         }
         self.sign_in_kept(&mut renewal).await
@@ -208,11 +292,41 @@ impl Crm {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
+        let _turn = self.lists.lock().await;
         let answer = self.ask(&Question::get(url)).await?.accepted()?;
-        if answer.content_type() == "text/html" {
-            return Err(UpstreamError::NotData);
+        if answer.content_type() == "application/json" {
+            self.http.believe_date(&answer);
         }
         self.http.json_body(answer).await
+    }
+
+    /// Who is signed in, as the server knows it now. The cookie holds what was true at the sign-in.
+    ///
+    /// # Errors
+    /// As any question: see [`UpstreamError`].
+    pub async fn context(&self) -> Result<Context, UpstreamError> {
+        wire::context(&self.list("/api/me/context", &[]).await?)
+    }
+
+    /// A page of a list of recent calls, newest first; the first page is 1 and has [`RECENT_PAGE`] rows.
+    ///
+    /// # Errors
+    /// As any question: see [`UpstreamError`].
+    pub async fn recent_calls(&self, side: Side, page: u64) -> Result<Page<RecentCall>, UpstreamError> {
+        let path = match side {
+            Side::Inbound => "/api/inbound/recent-calls",
+            Side::Outbound => "/api/outbound/recent-calls",
+        };
+        let query = [("page", page.max(1).to_string()), ("page_size", RECENT_PAGE.to_string())];
+        wire::recent_calls(&self.list(path, &query).await?)
+    }
+
+    /// Everything that the server says of one call, but its parent's leg.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotFound`] for one that is gone, or somebody else's; as any question.
+    pub async fn call_details(&self, sid: &CallSid) -> Result<Call, UpstreamError> {
+        wire::call_details(&self.list(&format!("/api/calls/{sid}/details"), &[]).await?)
     }
 
     /// A page of calls, newest first. `limit` is 1 to [`CALLS_PAGE_MAX`].
@@ -342,6 +456,10 @@ impl RecordingSource for Crm {
 
     fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
         Box::pin(self.recording_range(id, first, last))
+    }
+
+    fn resting_ms(&self) -> i64 {
+        self.http.gate().resting_ms()
     }
 }
 

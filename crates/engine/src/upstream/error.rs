@@ -25,7 +25,21 @@ pub enum UpstreamError {
         /// What its `Retry-After` asks for.
         retry_after_ms: Option<i64>,
     },
-    /// A success that is not the data asked for: a page of a proxy or a portal, or broken JSON.
+    /// Not asked: the server failed again and again, and is left alone for a while.
+    #[error("the server failed repeatedly and is left alone for a while")]
+    Paused {
+        /// How long.
+        wait_ms: i64,
+        /// What failed last was the connection, not the server.
+        offline: bool,
+    },
+    /// A page, or the way to one, in place of an answer: a network's sign-in page, a proxy, the CRM's own sign-in.
+    #[error("a web page answers in the server's place: the network may want its own sign-in")]
+    Captive {
+        /// What its `Retry-After` asks for.
+        retry_after_ms: Option<i64>,
+    },
+    /// A success that is not the data asked for, or broken JSON.
     #[error("the server answered with something that is not data")]
     NotData,
     /// An answer beyond the limits of size, rows or depth.
@@ -43,6 +57,9 @@ pub enum UpstreamError {
     /// The session ended and could be renewed neither by a refresh nor by a kept password.
     #[error("the session ended")]
     SessionEnded,
+    /// The account stands outside every business: it sees nothing that this app shows.
+    #[error("this account belongs to no business: sign in as an owner, an administrator or an agent of one")]
+    NoBusiness,
     /// 403: not for this role or business.
     #[error("the account may not have this")]
     Forbidden,
@@ -68,14 +85,15 @@ impl UpstreamError {
     pub fn code(&self) -> Code {
         match self {
             Self::InvalidAddress => Code::InvalidInput,
-            Self::Offline => Code::Offline,
+            Self::Offline | Self::Paused { offline: true, .. } => Code::Offline,
+            Self::Paused { offline: false, .. } | Self::Captive { .. } => Code::ServerUnavailable,
             Self::TimedOut | Self::Certificate | Self::Unavailable { .. } | Self::NotData | Self::TooLarge => {
                 Code::ServerUnavailable
             }
             Self::RateLimited { .. } => Code::RateLimited,
             Self::WrongPassword => Code::WrongPassword,
             Self::SessionEnded => Code::LoginExpired,
-            Self::Forbidden => Code::Forbidden,
+            Self::Forbidden | Self::NoBusiness => Code::Forbidden,
             Self::NotFound => Code::NotFound,
             Self::Gone => Code::Gone,
             Self::NotAudio => Code::NotAudio,
@@ -86,10 +104,15 @@ impl UpstreamError {
     /// Whether asking again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::InvalidAddress | Self::Forbidden | Self::NotFound | Self::Gone | Self::TooLarge => Retry::Never,
+            Self::InvalidAddress
+            | Self::Forbidden
+            | Self::NoBusiness
+            | Self::NotFound
+            | Self::Gone
+            | Self::TooLarge => Retry::Never,
             Self::Certificate | Self::NotAudio => Retry::AfterUser,
             Self::WrongPassword | Self::SessionEnded => Retry::AfterLogin,
-            Self::Unavailable { .. } | Self::RateLimited { .. } => {
+            Self::Unavailable { .. } | Self::RateLimited { .. } | Self::Paused { .. } | Self::Captive { .. } => {
                 Retry::After(self.retry_after_ms().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0))
             }
             Self::Offline | Self::TimedOut | Self::NotData | Self::Truncated | Self::Changed => Retry::After(0),
@@ -99,7 +122,10 @@ impl UpstreamError {
     /// What the server asked for.
     pub fn retry_after_ms(&self) -> Option<i64> {
         match self {
-            Self::Unavailable { retry_after_ms, .. } | Self::RateLimited { retry_after_ms } => *retry_after_ms,
+            Self::Unavailable { retry_after_ms, .. }
+            | Self::RateLimited { retry_after_ms }
+            | Self::Captive { retry_after_ms } => *retry_after_ms,
+            Self::Paused { wait_ms, .. } => Some(*wait_ms),
             _ => None,
         }
     }

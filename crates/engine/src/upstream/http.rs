@@ -1,23 +1,27 @@
 //! The one place that makes an HTTP client: what it may do, how long it waits and how much it reads.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aftercall_domain::backoff;
 use aftercall_domain::clock::Clock;
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, REFERER, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::UpstreamError;
+use super::gate::Gate;
 
 /// The server hashes it for its audit: one stable word.
 const USER_AGENT: &str = concat!("Aftercall/", env!("CARGO_PKG_VERSION"));
 const SESSION_COOKIE: &str = "al_sess";
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrftoken");
+/// Nothing is known of the server's clock.
+const UNKNOWN: i64 = i64::MIN;
 
 /// How long is waited and how much is read. The default is what the app uses; tests wait less.
 #[derive(Debug, Clone)]
@@ -66,12 +70,27 @@ impl Question {
     pub(super) fn post(url: Url, body: Bytes) -> Self {
         Self { method: Method::POST, url, body: Some(body), range: None, sound: false }
     }
+
+    /// It changes something at the server.
+    pub(super) fn is_write(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD)
+    }
+}
+
+/// Who asks.
+#[derive(Default, Clone)]
+pub(super) struct Proof {
+    pub cookie: Option<SecretString>,
+    /// Sent with what changes something, where the server asked for one.
+    pub csrf: Option<SecretString>,
 }
 
 /// An answer whose body has not been read yet.
 pub(super) struct Answer {
     response: reqwest::Response,
     pub retry_after_ms: Option<i64>,
+    /// How far the server's clock is ahead of this computer's.
+    clock_ahead_ms: Option<i64>,
 }
 
 impl Answer {
@@ -126,7 +145,8 @@ pub(super) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option
         404 => UpstreamError::NotFound,
         410 => UpstreamError::Gone,
         429 => UpstreamError::RateLimited { retry_after_ms },
-        // A redirect is never followed: nothing in the CRM's API redirects, so this is a portal or a proxy.
+        // Never followed: nothing in the CRM's API redirects, so this is a portal or a proxy.
+        300..=303 | 305..=399 => UpstreamError::Captive { retry_after_ms },
         status => UpstreamError::Unavailable { status, retry_after_ms },
     })
 }
@@ -137,8 +157,10 @@ pub(super) struct Http {
     sound: reqwest::Client,
     limits: Limits,
     clock: Arc<dyn Clock>,
+    gate: Gate,
     requests: AtomicU64,
     answers: Mutex<BTreeMap<u16, u64>>,
+    clock_ahead_ms: AtomicI64,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that builds a client")]
@@ -158,7 +180,16 @@ impl Http {
         // Building fails where the platform's certificates cannot be read.
         let json = builder(&limits, loopback).gzip(true).build().map_err(|_| UpstreamError::Certificate)?;
         let sound = builder(&limits, loopback).gzip(false).build().map_err(|_| UpstreamError::Certificate)?;
-        Ok(Self { json, sound, limits, clock, requests: AtomicU64::new(0), answers: Mutex::default() })
+        Ok(Self {
+            json,
+            sound,
+            limits,
+            gate: Gate::new(Arc::clone(&clock)),
+            clock,
+            requests: AtomicU64::new(0),
+            answers: Mutex::default(),
+            clock_ahead_ms: AtomicI64::new(UNKNOWN),
+        })
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -179,12 +210,72 @@ impl Http {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// How far the server's clock is ahead of this computer's, where an answer of the CRM itself said so.
+    pub(super) fn clock_ahead_ms(&self) -> Option<i64> {
+        Some(self.clock_ahead_ms.load(Ordering::Relaxed)).filter(|ms| *ms != UNKNOWN)
+    }
+
+    /// This answer is the CRM's own, and its `Date` is believed.
+    pub(super) fn believe_date(&self, answer: &Answer) {
+        if let Some(ahead_ms) = answer.clock_ahead_ms {
+            self.clock_ahead_ms.store(ahead_ms, Ordering::Relaxed);
+        }
+    }
+
     /// Sends one question, once.
-    pub(super) async fn ask(
+    ///
+    /// # Errors
+    /// [`UpstreamError::Paused`] while the server is left alone, without asking it.
+    pub(super) async fn ask(&self, question: &Question, proof: &Proof) -> Result<Answer, UpstreamError> {
+        let mut who = Vec::new();
+        if let Some(cookie) = &proof.cookie {
+            who.push((COOKIE, format!("{SESSION_COOKIE}={}", cookie.expose_secret())));
+        }
+        if let Some(token) = proof.csrf.as_ref().filter(|_| question.is_write()) {
+            // Over https the check wants a Referer of the same origin beside the token.
+            who.push((CSRF_TOKEN, token.expose_secret().to_owned()));
+            who.push((REFERER, question.url.origin().ascii_serialization() + "/"));
+        }
+        let header = |(name, value): (HeaderName, String)| {
+            let mut value = HeaderValue::try_from(value).map_err(|_| UpstreamError::SessionEnded)?;
+            value.set_sensitive(true);
+            Ok((name, value))
+        };
+        self.ask_as(question, who.into_iter().map(header).collect::<Result<_, _>>()?).await
+    }
+
+    /// Sends one question, once, with the headers that say who asks.
+    ///
+    /// # Errors
+    /// As [`Http::ask`].
+    pub(super) async fn ask_as(
         &self,
         question: &Question,
-        cookie: Option<&SecretString>,
+        who: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Answer, UpstreamError> {
+        let pass = self.gate.enter(question)?;
+        let decides_for_recordings = question.sound && pass.is_probe();
+        let answer = match self.send(question, who).await {
+            Ok(answer) => {
+                pass.answered(answer.status());
+                Ok(answer)
+            }
+            Err(error) => Err(pass.failed(error)),
+        };
+        let wait_ms = self.gate.resting_ms();
+        if decides_for_recordings && wait_ms > 0 {
+            // The probe failed. The recording that was it does not pay for the others.
+            let offline = matches!(answer, Err(UpstreamError::Offline));
+            return Err(UpstreamError::Paused { wait_ms, offline });
+        }
+        answer
+    }
+
+    async fn send(&self, question: &Question, who: Vec<(HeaderName, HeaderValue)>) -> Result<Answer, UpstreamError> {
         let client = if question.sound { &self.sound } else { &self.json };
         let mut request = client.request(question.method.clone(), question.url.clone());
         if question.sound {
@@ -195,11 +286,8 @@ impl Http {
         if let Some((first, last)) = question.range {
             request = request.header(RANGE, format!("bytes={first}-{last}"));
         }
-        if let Some(cookie) = cookie {
-            let mut value = HeaderValue::from_str(&format!("{SESSION_COOKIE}={}", cookie.expose_secret()))
-                .map_err(|_| UpstreamError::SessionEnded)?;
-            value.set_sensitive(true);
-            request = request.header(COOKIE, value);
+        for (name, value) in who {
+            request = request.header(name, value);
         }
         if let Some(body) = &question.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
@@ -209,9 +297,23 @@ impl Http {
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(response.status().as_u16()).or_default() +=
             1;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after_ms =
-            header(RETRY_AFTER).and_then(|value| backoff::retry_after_ms(value, header(DATE), self.clock.now_ms()));
-        Ok(Answer { response, retry_after_ms })
+        let now_ms = self.clock.now_ms();
+        let retry_after_ms = header(RETRY_AFTER).and_then(|value| backoff::retry_after_ms(value, header(DATE), now_ms));
+        let clock_ahead_ms = header(DATE).and_then(backoff::http_date_ms).map(|date_ms| date_ms - now_ms);
+        Ok(Answer { response, retry_after_ms, clock_ahead_ms })
+    }
+
+    /// The beginning of a body, for what is only looked at. A body that breaks ends there.
+    pub(super) async fn first_bytes(answer: Answer, bytes_max: usize) -> Bytes {
+        let mut response = answer.into_response();
+        let mut body = BytesMut::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk[..chunk.len().min(bytes_max - body.len())]);
+            if body.len() == bytes_max {
+                break;
+            }
+        }
+        body.freeze()
     }
 
     /// The whole body of a JSON answer, counted as it is unpacked.

@@ -37,4 +37,9 @@ pub trait RecordingSource: Send + Sync + 'static {
 
     /// Asks for the bytes `first..=last`, at most 1 MiB of them.
     fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>>;
+
+    /// How long it is being left alone, because it failed again and again: until then nothing is asked of it.
+    fn resting_ms(&self) -> i64 {
+        0
+    }
 }

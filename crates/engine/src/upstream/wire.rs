@@ -10,6 +10,7 @@ use aftercall_domain::call::{Call, Direction};
 use aftercall_domain::ids::{AppointmentId, CalendarId, CallSid, LeadId, Source};
 use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -144,6 +145,58 @@ struct CalendarRow {
 }
 
 #[derive(Deserialize)]
+struct RecentAnswer<'a> {
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RecentRow {
+    call_sid: Option<String>,
+    lead_id: Option<i64>,
+    status: Option<String>,
+    ended_at: Option<String>,
+    duration: Option<i64>,
+    summary: Option<String>,
+    transcript: Option<String>,
+    #[serde(rename = "hasRecording")]
+    has_recording: Option<bool>,
+    recording_status: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DetailsAnswer {
+    call: CallRow,
+    transcript: Option<String>,
+    summary: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ContextAnswer {
+    user: ContextUser,
+    #[serde(default)]
+    enabled_pages: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct ContextUser {
+    role: String,
+}
+
+#[derive(Deserialize)]
+struct CsrfAnswer {
+    #[serde(rename = "csrfToken")]
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    reason: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct SessionAnswer {
     user: UserRow,
     tenant: Option<TenantRow>,
@@ -169,6 +222,37 @@ pub(super) struct Who {
     pub role: String,
     pub business_id: Option<i64>,
     pub business: Option<String>,
+}
+
+/// What the server says of somebody who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The role as it is now.
+    pub role: String,
+    /// Keys of the pages that are switched on for the business and this role.
+    pub pages: Vec<String>,
+}
+
+/// A row of a list of recent calls: what may have changed of a call, without the caller's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentCall {
+    /// The call.
+    pub sid: CallSid,
+    /// The lead that it belongs to.
+    pub lead_id: Option<LeadId>,
+    /// Length in seconds.
+    pub duration_s: Option<i64>,
+    /// Its summary.
+    pub summary: Option<String>,
+    /// Its transcript.
+    pub transcript: Option<String>,
+    /// A recording is linked.
+    pub has_recording: bool,
+    /// The newest job for its recording failed.
+    pub recording_failed: bool,
+    /// Changes with status, duration, moment of the last change, transcript, summary, lead and recording's job. Made
+    /// by this version for this device: worth nothing elsewhere.
+    pub stamp: i64,
 }
 
 fn envelope<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UpstreamError> {
@@ -217,6 +301,38 @@ pub(super) fn calendars(body: &[u8]) -> Result<Page<Calendar>, UpstreamError> {
     let answer: CalendarsAnswer<'_> = envelope(body)?;
     let total = answer.calendars.len() as u64;
     rows(&answer.calendars, Some(total), calendar)
+}
+
+pub(super) fn recent_calls(body: &[u8]) -> Result<Page<RecentCall>, UpstreamError> {
+    let answer: RecentAnswer<'_> = envelope(body)?;
+    rows(&answer.items, answer.total, recent_call)
+}
+
+pub(super) fn call_details(body: &[u8]) -> Result<Call, UpstreamError> {
+    let DetailsAnswer { mut call, transcript, summary } = envelope(body)?;
+    call.transcript = transcript;
+    call.summary = summary;
+    self::call(call).map_err(|Rejected| UpstreamError::NotData)
+}
+
+pub(super) fn context(body: &[u8]) -> Result<Context, UpstreamError> {
+    let answer: ContextAnswer = envelope(body)?;
+    if answer.user.role.len() > WORD_BYTES_MAX {
+        return Err(UpstreamError::TooLarge);
+    }
+    Ok(Context { role: answer.user.role, pages: answer.enabled_pages })
+}
+
+pub(super) fn csrf_token(body: &[u8]) -> Result<SecretString, UpstreamError> {
+    Ok(SecretString::from(envelope::<CsrfAnswer>(body)?.token))
+}
+
+/// A 403 that says why is about the role or the page; one without a word of the CRM's is its check against forged
+/// requests.
+pub(super) fn is_refusal_of_role(body: &[u8]) -> bool {
+    let words = ["Access denied", "Unauthorized", "No business context"];
+    serde_json::from_slice::<Refusal>(body)
+        .is_ok_and(|said| said.reason.is_some() || said.error.is_some_and(|error| words.contains(&error.as_str())))
 }
 
 pub(super) fn session(body: &[u8]) -> Result<Who, UpstreamError> {
@@ -278,6 +394,22 @@ fn call(row: CallRow) -> Result<Call, Rejected> {
         summary: text(row.summary)?,
         transcript: text(transcript)?.filter(|text| text.trim() != NO_TRANSCRIPT),
         has_recording: row.has_recording.unwrap_or(false),
+    })
+}
+
+fn recent_call(row: RecentRow) -> Result<RecentCall, Rejected> {
+    let mut hasher = DefaultHasher::new();
+    (&row.status, row.duration, &row.ended_at, &row.transcript, &row.summary, &row.recording_status, row.lead_id)
+        .hash(&mut hasher);
+    Ok(RecentCall {
+        sid: sid(row.call_sid)?.ok_or(Rejected)?,
+        lead_id: row.lead_id.map(LeadId),
+        duration_s: row.duration,
+        summary: text(row.summary)?,
+        transcript: text(row.transcript)?.filter(|text| text.trim() != NO_TRANSCRIPT),
+        has_recording: row.has_recording.unwrap_or(false),
+        recording_failed: row.recording_status.as_deref() == Some("failed"),
+        stamp: hasher.finish().cast_signed(),
     })
 }
 

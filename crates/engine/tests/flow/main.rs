@@ -1,5 +1,6 @@
 //! From the CRM into the library and the vault, against the sandbox over real connections.
 
+mod breaker;
 mod fetching;
 mod profile;
 mod session;

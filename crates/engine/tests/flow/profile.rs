@@ -67,11 +67,19 @@ impl Profile {
     }
 
     pub async fn with(options: Options, deaf: bool) -> Self {
+        Self::at(options, deaf, Arc::new(SystemClock::new())).await
+    }
+
+    /// Both sides live by one clock that the test moves.
+    pub async fn on_clock(options: Options, clock: &Arc<ManualClock>) -> Self {
+        Self::at(Options { clock: clock.clone(), ..options }, false, clock.clone()).await
+    }
+
+    async fn at(options: Options, deaf: bool, clock: Arc<dyn Clock>) -> Self {
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().join("profile");
         std::fs::create_dir(&root).expect("a folder");
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let (path, now) = (root.clone(), clock.clone());
         let key_file: PathBuf = folder.path().join("key");
         let (store, vault) = tokio::task::spawn_blocking(move || {
@@ -104,6 +112,10 @@ impl Profile {
     pub fn agent(&self) -> Credentials {
         let agent = &self.sandbox.ready().agent;
         Credentials { email: agent.email.clone(), password: SecretString::from(agent.password.as_str()) }
+    }
+
+    pub fn somebody(&self, email: &str, password: &str) -> Credentials {
+        Credentials { email: email.to_owned(), password: SecretString::from(password) }
     }
 
     pub async fn sign_in(&self, stay: bool) -> Result<(), UpstreamError> {

@@ -27,12 +27,17 @@ fn strict_json(visit: &Visit) -> Result<Value, Response> {
 
 fn user_json(user: &User) -> Value {
     json!({
-        "id": user.id, "name": user.name, "role": user.role, "business_id": 1, "email": user.email, "is_active": true,
+        "id": user.id, "name": user.name, "role": user.role, "business_id": user.business_id(),
+        "email": user.email, "is_active": true,
     })
 }
 
 fn identity(user: &User) -> Response {
-    let tenant = json!({"id": 1, "name": BUSINESS_NAME});
+    // Who has no business is told this name, and so is everybody while the database is down.
+    let tenant = json!({
+        "id": user.business_id(),
+        "name": if user.business_id().is_some() { BUSINESS_NAME } else { "No Tenant" },
+    });
     Response::json(200, &json!({"user": user_json(user), "tenant": tenant, "impersonating": false}))
 }
 
@@ -142,6 +147,9 @@ const PAGES: &[(&str, &str, &str, &str, &str, &str)] = &[
 
 pub(super) fn context(visit: &Visit) -> Response {
     let Some(user) = visit.user() else { return super::no_session() };
+    if user.business_id().is_none() {
+        return Response::json(403, &json!({"error": "No business context"}));
+    }
     let pages: Vec<_> = PAGES.iter().filter(|page| user.role != "agent" || page.5 == "agent").collect();
     let registry: Map<String, Value> = pages
         .iter()

@@ -198,7 +198,23 @@ fn dispatch(visit: &Visit) -> Response {
         }
         Access::SignedIn | Access::Managers(_) => {}
     }
+    if needs_business(visit.segments) && visit.user().is_some_and(|user| user.business_id().is_none()) {
+        let message = "No business is selected";
+        let body = json!({"error": "forbidden", "reason": "no_tenant_context", "message": message});
+        return Response::json(403, &body);
+    }
+    // The inner filter of appointments knows the roles of today only.
+    if matches!(visit.segments, ["api", "calendar", "appointments", ..])
+        && visit.user().is_some_and(|user| user.role == "manager")
+    {
+        return Response::json(403, &json!({"error": "Access denied"}));
+    }
     (endpoint.run)(visit)
+}
+
+/// Routes that stand on a page of the web client.
+fn needs_business(segments: &[&str]) -> bool {
+    matches!(segments, ["api", "calls" | "inbound" | "outbound" | "leads" | "calendar", ..])
 }
 
 fn not_found(segments: &[&str]) -> Response {

@@ -16,6 +16,7 @@
 mod data;
 mod json;
 mod message;
+mod movement;
 mod routes;
 mod script;
 mod server;
@@ -186,6 +187,33 @@ impl Sandbox {
     /// What was asked so far, oldest first; without the sandbox's own `/sandbox/requests`.
     pub fn requests(&self) -> Vec<SeenRequest> {
         self.server.world().seen()
+    }
+
+    /// Lets the business go on by so many steps: calls arrive, change and vanish, leads and appointments too. Returns
+    /// the steps so far.
+    pub fn move_on(&self, steps: u64) -> u64 {
+        self.server.world().move_on(steps)
+    }
+
+    /// From now on so many steps are taken before each answer under `/api/`; 0 is a business that stands still.
+    pub fn move_each_request(&self, steps: u64) {
+        self.server.world().move_each_request(steps);
+    }
+
+    /// Deletes a call, as somebody in the CRM would; whether it was there.
+    pub fn remove_call(&self, sid: &str) -> bool {
+        self.server.world().remove_call(sid)
+    }
+
+    /// What `/sandbox/truth` answers: `{kind, steps, total, rows}`, at most 10,000 rows. Null for a kind that is none
+    /// of calls, leads, appointments, calendars.
+    pub fn truth(&self, kind: &str, offset: u64, limit: u64) -> Value {
+        self.server.world().truth(kind, offset, limit).unwrap_or_default()
+    }
+
+    /// What `/sandbox/past` answers: `{kind, rows: {key: [earlier states, oldest first]}}` of the rows that moved.
+    pub fn past(&self, kind: &str) -> Value {
+        self.server.world().past(kind).unwrap_or_default()
     }
 
     /// Stops listening and drops every open connection.

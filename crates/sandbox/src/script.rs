@@ -3,6 +3,9 @@
 use crate::SandboxError;
 use serde_json::Value;
 
+/// A script may not ask for more in one answer.
+const FILL_BYTES_MAX: usize = 1 << 30;
+
 /// A parsed script. The default has no faults.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
@@ -32,10 +35,14 @@ pub(crate) enum Step {
     Reset,
     ContentLength(LengthLie),
     ContentRange(String),
-    Body(String),
+    Body(Vec<u8>),
     Html,
     Redirect(String),
     GzipBombBytes(u64),
+    /// The answer as it would be, packed.
+    Gzip,
+    /// Without Content-Length, in pieces.
+    Chunked,
     /// Every session so far ends, and this request is answered as without one.
     ExpireSession,
 }
@@ -159,13 +166,27 @@ fn read_step(step: &Value) -> Result<Step, String> {
             read_length(&said).map(Step::ContentLength)
         }
         "content_range" => Ok(Step::ContentRange(text()?)),
-        "body" => Ok(Step::Body(text()?)),
+        "body" => Ok(Step::Body(text()?.into_bytes())),
+        "body_hex" => hex::decode(text()?).map(Step::Body).map_err(|_| "\"body_hex\" must be hex".to_owned()),
+        "fill" => read_fill(value).map(Step::Body),
+        "gzip" => yes(Step::Gzip),
+        "chunked" => yes(Step::Chunked),
         "html" => yes(Step::Html),
         "redirect" => Ok(Step::Redirect(text()?)),
         "gzip_bomb_bytes" => Ok(Step::GzipBombBytes(number()?)),
         "expire_session" => yes(Step::ExpireSession),
         _ => Err(format!("unknown step \"{name}\"")),
     }
+}
+
+/// `{"head", "unit", "times", "tail"}`: a body too long to be written down.
+fn read_fill(value: &Value) -> Result<Vec<u8>, String> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().as_bytes();
+    let unit = text("unit");
+    let times = value.get("times").and_then(Value::as_u64).and_then(|times| usize::try_from(times).ok());
+    let times = times.filter(|times| times.saturating_mul(unit.len()) <= FILL_BYTES_MAX);
+    let times = times.ok_or("\"fill\" needs \"times\", and makes at most 1 GiB")?;
+    Ok([text("head"), &unit.repeat(times), text("tail")].concat())
 }
 
 fn is_header(name: &str, value: &str) -> bool {
@@ -246,8 +267,9 @@ mod tests {
             {"status": 502}, {"header": ["Retry-After", "7"]}, {"delay_ms": 1}, {"drip_bytes_per_s": 1},
             {"stall_after": 1}, {"cut_after": 1}, {"reset": true}, {"content_length": "+1"},
             {"content_range": "bytes 0-1/2"}, {"body": "x"}, {"html": true}, {"redirect": "http://127.0.0.1/"},
-            {"gzip_bomb_bytes": 10}, {"expire_session": true}]}]"#;
+            {"gzip_bomb_bytes": 10}, {"expire_session": true}, {"body_hex": "00ff"}, {"gzip": true}, {"chunked": true},
+            {"fill": {"head": "[", "unit": "1,", "times": 3, "tail": "1]"}}]}]"#;
         let script = Script::parse(text).unwrap();
-        assert_eq!(script.steps_for(&mut [0], "GET", "/", "/").len(), 14);
+        assert_eq!(script.steps_for(&mut [0], "GET", "/", "/").len(), 18);
     }
 }

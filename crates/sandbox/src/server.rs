@@ -195,6 +195,7 @@ async fn deliver(
     let stop_at = delivery.stops_at().and_then(|at| usize::try_from(at).ok()).filter(|at| *at <= body.len());
     let sent = &body[..stop_at.unwrap_or(body.len())];
     match delivery.drip_bytes_per_s {
+        None if delivery.chunked && !bodyless => write_chunks(stream, sent, sent.len() == body.len()).await?,
         None => stream.write_all(sent).await?,
         Some(rate) => {
             // Ten helpings a second; below ten bytes a second, one byte at a time.
@@ -229,6 +230,16 @@ async fn deliver(
     Ok(delivery.length_lie.is_none() && response.declared_bytes.is_none())
 }
 
+/// The body without its length; what is cut off has no last chunk.
+async fn write_chunks(stream: &mut TcpStream, body: &[u8], is_whole: bool) -> std::io::Result<()> {
+    for piece in body.chunks(64 * 1024) {
+        stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+        stream.write_all(piece).await?;
+        stream.write_all(b"\r\n").await?;
+    }
+    if is_whole { stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+}
+
 fn head_bytes(response: &Response, delivery: &Delivery, keep_alive: bool) -> Vec<u8> {
     let honest = response.declared_bytes.unwrap_or(response.body.len() as u64);
     let length = delivery.length_lie.map_or(honest, |lie| lie.apply(honest)).to_string();
@@ -244,7 +255,9 @@ fn head_bytes(response: &Response, delivery: &Delivery, keep_alive: bool) -> Vec
         };
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if !said_length && !matches!(response.status, 204 | 304) {
+    if delivery.chunked {
+        head.push_str("transfer-encoding: chunked\r\n");
+    } else if !said_length && !matches!(response.status, 204 | 304) {
         head.push_str(&format!("content-length: {length}\r\n"));
     }
     if !keep_alive {

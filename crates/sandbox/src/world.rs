@@ -5,6 +5,7 @@ use crate::data::calls::{Call, CallLog};
 use crate::data::files::{self, AudioFile};
 use crate::data::leads::Lead;
 use crate::message::Request;
+use crate::movement::Moved;
 use crate::script::Step;
 use crate::session::Refreshes;
 use crate::{Account, Options, Ready, RecordingOf, SandboxError, SeenRequest};
@@ -99,6 +100,7 @@ pub(crate) struct State {
     /// Sessions of an earlier epoch are over.
     pub epoch: u64,
     pub tokens_made: u64,
+    pub moved: Moved,
 }
 
 pub(crate) struct World {
@@ -162,6 +164,7 @@ impl World {
             refreshes: Refreshes::default(),
             epoch: 0,
             tokens_made: 0,
+            moved: Moved::default(),
         };
         let counters = vec![0; options.script.len()];
         Ok(Self {
@@ -245,28 +248,26 @@ impl World {
         &self.files[(recording % self.files.len() as u64) as usize]
     }
 
-    /// A row with what writes have changed; `None` when it was deleted.
+    /// A row with what writes and moves have changed; `None` when it was deleted.
     pub(crate) fn call(&self, row: u64) -> Option<Call> {
-        let state = self.state();
-        if state.removed_calls.contains(&row) {
-            return None;
-        }
-        let mut call = self.calls.row(row);
-        if let Some((text, edited_us)) = state.transcripts.get(&row) {
-            call.transcription = Some(text.clone());
-            call.updated_us = *edited_us;
-        }
-        Some(call)
+        self.state().call(&self.calls, row)
     }
 
     pub(crate) fn call_by_sid(&self, sid: &str) -> Option<(u64, Call)> {
-        let row = self.calls.find(sid)?;
+        let row = self.calls.find(sid).or_else(|| self.arrived_row(sid))?;
         Some((row, self.call(row)?))
     }
 
-    /// A lead with what writes have changed, and when it was last updated.
+    /// A lead with what writes and moves have changed, and when it was last updated.
     pub(crate) fn lead(&self, id: u64) -> Option<(Lead, i64)> {
-        if let Some(changed) = self.state().leads.get(&id) {
+        self.lead_in(&self.state(), id)
+    }
+
+    pub(crate) fn lead_in(&self, state: &State, id: u64) -> Option<(Lead, i64)> {
+        if state.is_lead_gone(id) {
+            return None;
+        }
+        if let Some(changed) = state.leads.get(&id) {
             return Some(changed.clone());
         }
         let lead = self.calls.leads().get(id)?;

@@ -33,6 +33,14 @@ impl Side {
         }
     }
 
+    /// The word in `direction`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+
     fn per_block(self) -> u64 {
         match self {
             Self::Inbound => 10,

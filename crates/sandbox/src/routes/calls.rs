@@ -48,23 +48,20 @@ pub(super) fn list(visit: &Visit) -> Response {
     let direction = filter("direction").filter(|direction| direction != "all");
     let search = filter("search");
     let world = visit.world;
-    let removed = world.state().removed_calls.clone();
-    let rows = world.calls.rows();
+    let rows = world.rows();
     let (skip, take) = (offset.unsigned_abs(), limit.unsigned_abs());
     let (total, page): (u64, Vec<Call>) =
-        if removed.is_empty() && lead_id.is_none() && status.is_none() && direction.is_none() && search.is_none() {
-            (rows, (skip..skip.saturating_add(take).min(rows)).filter_map(|row| world.call(row)).collect())
+        if lead_id.is_none() && status.is_none() && direction.is_none() && search.is_none() {
+            let page = rows.from(skip).take(usize::try_from(take).unwrap_or(0));
+            (rows.total(), page.filter_map(|row| world.call(row)).collect())
         } else {
             let mut total = 0;
             let mut page = Vec::new();
-            for row in 0..rows {
-                if lead_id.is_some_and(|id| world.calls.lead_of(row).map(|known| known as i64) != Some(id)) {
-                    continue;
-                }
-                let (known_status, known_direction) = world.calls.status_and_direction(row);
-                if status.as_deref().is_some_and(|wanted| wanted != known_status)
+            for row in rows.from(0) {
+                let (known_lead, known_status, known_direction) = world.listed_by(row);
+                if lead_id.is_some_and(|id| known_lead.map(|known| known as i64) != Some(id))
+                    || status.as_deref().is_some_and(|wanted| wanted != known_status)
                     || direction.as_deref().is_some_and(|wanted| Some(wanted) != known_direction)
-                    || removed.contains(&row)
                 {
                     continue;
                 }
@@ -159,15 +156,15 @@ pub(super) fn details(visit: &Visit) -> Response {
 
 pub(super) fn stats(visit: &Visit) -> Response {
     let world = visit.world;
-    let calls = || (0..world.calls.rows()).filter_map(|row| world.call(row));
+    let rows = world.rows();
+    let calls = || rows.from(0).filter_map(|row| world.call(row));
     // Counts the realtime column only, and everything younger than five days.
     let with_transcript = calls().filter(|call| call.transcription.is_some()).count();
     let expiring_soon = calls().filter(|call| world.now_us() - call.created_us < 5 * DAY_US).count();
-    let removed = world.state().removed_calls.len() as u64;
     Response::json(
         200,
         &json!({"success": true, "stats": {
-            "total_calls": world.calls.rows() - removed,
+            "total_calls": rows.total(),
             "with_recording": calls().filter(|call| call.recording.is_some()).count(),
             "with_transcript": with_transcript,
             "expiring_soon": expiring_soon,
@@ -194,10 +191,9 @@ pub(super) fn put_transcript(visit: &Visit) -> Response {
 }
 
 pub(super) fn delete(visit: &Visit) -> Response {
-    let Some((row, _)) = visit.world.call_by_sid(visit.segments[2]) else {
+    if !visit.world.remove_call(visit.segments[2]) {
         return failure(404, "Call not found");
-    };
-    visit.world.state().removed_calls.insert(row);
+    }
     Response::json(200, &json!({"success": true, "message": "Call deleted successfully"}))
 }
 
@@ -225,35 +221,41 @@ fn recent(visit: &Visit, side: Side, trouble: &str) -> Response {
     let search = filter("search");
     let skip = (page - 1).unsigned_abs().saturating_mul(page_size.unsigned_abs());
     let end = skip.saturating_add(page_size.unsigned_abs());
+    let take = usize::try_from(page_size).unwrap_or(0);
     let all = world.calls.rows_of_side(side);
-    let nth = |n| world.calls.nth_of_side(side, n).and_then(|row| world.call(row));
-    let (total, calls): (u64, Vec<Call>) =
-        if status.is_none() && search.is_none() && world.state().removed_calls.is_empty() {
-            (all, (skip..end.min(all)).filter_map(nth).collect())
-        } else {
-            let mut total = 0;
-            let mut page = Vec::new();
-            for call in (0..all).filter_map(nth) {
-                let named = |needle: &str| {
-                    let lead = call.lead_id.and_then(|id| world.lead(id)).map(|(lead, _)| lead);
-                    let fields = [
-                        call.to.clone(),
-                        lead.as_ref().and_then(|lead| lead.first_name.clone()),
-                        lead.and_then(|lead| lead.last_name),
-                    ];
-                    fields.into_iter().flatten().any(|text| contains_like(&text, needle))
-                };
-                if status.as_deref().is_none_or(|wanted| wanted == call.call_status)
-                    && search.as_deref().is_none_or(named)
-                {
-                    if total >= skip && total < end {
-                        page.push(call);
-                    }
-                    total += 1;
+    let nth = |n| world.calls.nth_of_side(side, n);
+    let rows = world.rows();
+    let (total, calls): (u64, Vec<Call>) = if status.is_none() && search.is_none() && rows.stand_still() {
+        (all, (skip..end.min(all)).filter_map(nth).filter_map(|row| world.call(row)).collect())
+    } else if status.is_none() && search.is_none() {
+        let arrived = rows.arrivals().filter(|row| world.listed_by(*row).2 == Some(side.name()));
+        let there = || arrived.clone().chain((0..all).filter_map(nth).filter(|row| !rows.is_gone(*row)));
+        let page = there().skip(usize::try_from(skip).unwrap_or(usize::MAX)).take(take);
+        (there().count() as u64, page.filter_map(|row| world.call(row)).collect())
+    } else {
+        let mut total = 0;
+        let mut page = Vec::new();
+        let arrived = rows.arrivals().filter(|row| world.listed_by(*row).2 == Some(side.name()));
+        for call in arrived.chain((0..all).filter_map(nth)).filter_map(|row| world.call(row)) {
+            let named = |needle: &str| {
+                let lead = call.lead_id.and_then(|id| world.lead(id)).map(|(lead, _)| lead);
+                let fields = [
+                    call.to.clone(),
+                    lead.as_ref().and_then(|lead| lead.first_name.clone()),
+                    lead.and_then(|lead| lead.last_name),
+                ];
+                fields.into_iter().flatten().any(|text| contains_like(&text, needle))
+            };
+            if status.as_deref().is_none_or(|wanted| wanted == call.call_status) && search.as_deref().is_none_or(named)
+            {
+                if total >= skip && total < end {
+                    page.push(call);
                 }
+                total += 1;
             }
-            (total, page)
-        };
+        }
+        (total, page)
+    };
     let items: Vec<Value> = calls.iter().map(|call| recent_row(visit, call)).collect();
     Response::json(200, &json!({"items": items, "page": page, "page_size": page_size, "total": total}))
 }

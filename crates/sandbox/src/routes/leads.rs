@@ -40,7 +40,6 @@ pub(super) fn list(visit: &Visit) -> Response {
                 fields.into_iter().flatten().any(|text| contains_like(text, needle))
             })
     };
-    let count = world.calls.leads().count;
     let unfiltered = statuses.is_empty()
         && [&search, &source].iter().all(|filter| filter.is_none())
         && owner.is_none()
@@ -48,13 +47,14 @@ pub(super) fn list(visit: &Visit) -> Response {
         && to.is_none();
     let skip = (page - 1).saturating_mul(size);
     let (total, items): (u64, Vec<Value>) = if unfiltered {
-        let ids = skip..skip.saturating_add(size).min(count);
-        let rows = ids.filter_map(|newest| world.lead(count - newest)).map(|(lead, at)| list_row(world, &lead, at));
-        (count, rows.collect())
+        let (total, ids) = world.state().lead_ids(&world.calls, skip, size);
+        let page = ids.into_iter().filter_map(|id| world.lead(id));
+        (total, page.map(|(lead, at)| list_row(world, &lead, at)).collect())
     } else {
         let mut total = 0;
         let mut items = Vec::new();
-        for (lead, updated_us) in (1..=count).rev().filter_map(|id| world.lead(id)).filter(|(lead, _)| fits(lead)) {
+        let (_, ids) = world.state().lead_ids(&world.calls, 0, u64::MAX);
+        for (lead, updated_us) in ids.into_iter().filter_map(|id| world.lead(id)).filter(|(lead, _)| fits(lead)) {
             if total >= skip && total < skip.saturating_add(size) {
                 items.push(list_row(world, &lead, updated_us));
             }

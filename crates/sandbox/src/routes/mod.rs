@@ -5,6 +5,7 @@ mod calendar;
 mod calls;
 mod leads;
 mod like;
+mod moving;
 mod ranges;
 mod recordings;
 mod settings;
@@ -82,6 +83,9 @@ fn find(method: &str, segments: &[&str]) -> Option<Endpoint> {
             Response::new(200).with("content-type", "text/plain; charset=utf-8").with_body("ok")
         }),
         ["sandbox", "requests"] => endpoint("GET", Open, settings::seen_requests),
+        ["sandbox", "move"] => endpoint("POST", Open, moving::go_on),
+        ["sandbox", "truth"] => endpoint("GET", Open, moving::truth),
+        ["sandbox", "past"] => endpoint("GET", Open, moving::past),
         ["api", "auth", "login"] => endpoint("POST", Open, auth::login),
         ["api", "auth", "me"] => endpoint("GET", Open, auth::me),
         ["api", "auth", "refresh"] => endpoint("POST", Open, auth::refresh),

@@ -20,6 +20,7 @@ pub(super) struct Delivery {
     pub stall_after: Option<u64>,
     pub cut_after: Option<u64>,
     pub reset: bool,
+    pub chunked: bool,
     pub length_lie: Option<LengthLie>,
 }
 
@@ -55,7 +56,12 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
         None if steps.contains(&Step::Reset) && !steps.iter().any(|step| matches!(step, Step::CutAfter(_))) => {
             Response::new(500)
         }
-        None => crate::routes::respond(world, &request),
+        None => {
+            if request.path.starts_with("/api/") {
+                world.before_answer();
+            }
+            crate::routes::respond(world, &request)
+        }
     };
     for step in steps {
         match step {
@@ -68,7 +74,13 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
             Step::Reset => delivery.reset = true,
             Step::ContentLength(lie) => delivery.length_lie = Some(lie),
             Step::ContentRange(value) => response.set("content-range", &value),
-            Step::Body(text) => replace_body(&mut response, text.into_bytes()),
+            Step::Body(bytes) => replace_body(&mut response, bytes),
+            Step::Gzip => {
+                let packed = gzip(&response.body);
+                response.set("content-encoding", "gzip");
+                replace_body(&mut response, packed);
+            }
+            Step::Chunked => delivery.chunked = true,
             Step::Html => {
                 response.set("content-type", "text/html; charset=utf-8");
                 replace_body(&mut response, PAGE.as_bytes().to_vec());
@@ -111,6 +123,13 @@ fn failure(code: u16) -> Response {
         ),
         _ => Response::json(code, &json!({"error": format!("status {code}")})),
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    // Writing into a Vec does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
 }
 
 /// Gzip of that many zero bytes: a thousandth of the size on the wire.

@@ -20,6 +20,16 @@ pub(crate) enum Listed {
     Leads,
 }
 
+/// The least place of a row of `time_ms`; of rows without a time where it is absent.
+pub(crate) fn first_of_ms(time_ms: Option<i64>) -> i64 {
+    time_ms.unwrap_or(0).clamp(0, LAST_MS) << TIE_BITS
+}
+
+/// The time of the row at a place.
+pub(crate) fn ms_of(list_key: i64) -> Option<i64> {
+    Some(list_key >> TIE_BITS).filter(|ms| *ms > 0)
+}
+
 fn tie(key: &str) -> u64 {
     // FNV-1a: stable over versions, which the standard library's hashers do not promise.
     key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
@@ -33,7 +43,7 @@ pub(crate) fn place(
     id: &str,
     held: Option<i64>,
 ) -> Result<i64, StoreError> {
-    let base = time_ms.unwrap_or(0).clamp(0, LAST_MS) << TIE_BITS;
+    let base = first_of_ms(time_ms);
     if let Some(held) = held
         && held >> TIE_BITS == base >> TIE_BITS
     {

@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 pub use self::changes::{ChangeSet, Tag};
 pub use self::error::StoreError;
 pub use self::migrate::{Upgraded, check, latest_version, upgrade};
-pub use self::row_hash::Upserted;
+pub use self::row_hash::{Upserted, of_raw as hash_of_raw};
 
 use self::open::{Access, Look};
 use self::threads::{READERS, Threads};

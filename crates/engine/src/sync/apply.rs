@@ -2,8 +2,7 @@
 
 use aftercall_domain::appointment::Appointment;
 use aftercall_domain::calendar::Calendar;
-use aftercall_domain::call::Call;
-use aftercall_domain::ids::{AppointmentId, CalendarId, CallSid, LeadId};
+use aftercall_domain::ids::{AppointmentId, CalendarId, LeadId};
 use aftercall_domain::lead::Lead;
 use rusqlite::Connection;
 use serde::Serialize;
@@ -11,7 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::plan::{CallsCursor, Met, gone};
 use super::report::Counts;
-use crate::store::table::{appointments, calendars, calls, leads, sync_state};
+use crate::store::table::calls::ListedCall;
+use crate::store::table::{appointments, calendars, call_reads, calls, leads, sync_state};
 use crate::store::{ChangeSet, Store, StoreError, Tag, Upserted};
 
 pub(super) const CALLS: &str = "calls";
@@ -39,22 +39,34 @@ pub(super) async fn calls_cursor(store: &Store) -> Result<CallsCursor, StoreErro
     store.read(|conn| Ok(sync_state::get(conn, CALLS)?.unwrap_or_default())).await
 }
 
-/// A page of calls with the cursor that `turn` makes of what came out.
-pub(super) async fn calls_page(
+/// What came of writing rows of calls.
+pub(super) struct Written {
+    pub counts: Counts,
+    /// Places of the rows.
+    pub list_keys: Vec<i64>,
+}
+
+/// Calls with the cursor that holds once they are here.
+pub(super) async fn calls_batch(
     store: &Store,
-    rows: Vec<Call>,
-    turn: impl FnOnce(&Counts) -> (bool, CallsCursor) + Send + 'static,
-) -> Result<(Counts, bool), StoreError> {
+    rows: Vec<ListedCall>,
+    cursor: CallsCursor,
+) -> Result<Written, StoreError> {
     store
         .write(move |tx, changes| {
-            let counts = upsert_all(tx, changes, Tag::Calls, &rows, calls::upsert)?;
-            // A call may mention a lead that nobody listed yet: its placeholder is new.
+            let mut counts = Counts::default();
+            let mut list_keys = Vec::with_capacity(rows.len());
+            for (upserted, list_key) in calls::upsert_listed(tx, &rows)? {
+                counts.count(upserted);
+                list_keys.push(list_key);
+            }
             if counts.added + counts.changed > 0 {
+                changes.touch(Tag::Calls);
+                // A call may mention a lead that nobody listed yet: its placeholder is new.
                 changes.touch(Tag::Leads);
             }
-            let (more, cursor) = turn(&counts);
             sync_state::set(tx, CALLS, &cursor)?;
-            Ok((counts, more))
+            Ok(Written { counts, list_keys })
         })
         .await
 }
@@ -116,11 +128,23 @@ where
     Ok(removed)
 }
 
-pub(super) async fn calls_gone(store: &Store, met: Met) -> Result<u64, StoreError> {
+/// Marks calls that two whole readings in a row did not meet, and remembers what this one missed: each with whether it
+/// was missing before.
+pub(super) async fn calls_gone(
+    store: &Store,
+    missing: Vec<(i64, bool)>,
+    returned: Vec<i64>,
+) -> Result<u64, StoreError> {
     store
         .write(move |tx, changes| {
-            let here: Vec<CallSid> = calls::present_sids(tx)?;
-            let removed = mark_gone(tx, "calls_missing", here, &met, calls::mark_removed)?;
+            let (gone, missing): (Vec<_>, Vec<_>) = missing.into_iter().partition(|(_, before)| *before);
+            let missing: Vec<i64> = missing.into_iter().map(|(list_key, _)| list_key).collect();
+            call_reads::set_missed(tx, &missing, true)?;
+            call_reads::set_missed(tx, &returned, false)?;
+            let mut removed = 0;
+            for (list_key, _) in gone {
+                removed += u64::from(calls::mark_removed_at(tx, list_key)?);
+            }
             if removed > 0 {
                 changes.touch(Tag::Calls);
             }

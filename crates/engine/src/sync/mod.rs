@@ -1,7 +1,9 @@
 //! From the CRM's lists into the library: what to read next (`plan`, pure), rows and cursor in one transaction
 //! (`apply`), and one sync or the window's endless row of them (`once`, `task`).
 
+mod absent;
 mod apply;
+mod calls;
 mod error;
 mod once;
 mod plan;

@@ -6,10 +6,10 @@ use aftercall_domain::backoff::DAY_MS;
 use aftercall_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Met, PageOfCalls, Sweep};
-use super::{Counts, SyncError, SyncReport, apply, keep_session};
+use super::plan::Met;
+use super::{Counts, SyncError, SyncReport, apply, calls, keep_session};
 use crate::store::Store;
-use crate::upstream::{CALLS_PAGE_MAX, Crm, LEADS_PAGE, Page, UpstreamError};
+use crate::upstream::{Crm, LEADS_PAGE, Page, UpstreamError};
 
 /// Appointments from this long ago …
 const APPOINTMENTS_BACK_MS: i64 = 60 * DAY_MS;
@@ -17,8 +17,6 @@ const APPOINTMENTS_BACK_MS: i64 = 60 * DAY_MS;
 const APPOINTMENTS_AHEAD_MS: i64 = 180 * DAY_MS;
 /// Appointments are judged gone only well inside the window: the server leaves out those that cross its edge.
 const APPOINTMENTS_EDGE_MS: i64 = 2 * DAY_MS;
-/// A page of calls with long transcripts may be too large: it is asked for again in smaller ones, down to this.
-const CALLS_PAGE_MIN: u32 = 25;
 /// A list of leads or appointments that goes on beyond this many pages is not believed.
 const PAGES_MAX: u32 = 4_000;
 /// How often a successful poll of the head is worth a row of its own.
@@ -46,13 +44,14 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-struct Run<'a> {
-    crm: &'a Crm,
-    store: &'a Store,
-    now_ms: i64,
+/// One sync under way.
+pub(super) struct Run<'a> {
+    pub(super) crm: &'a Crm,
+    pub(super) store: &'a Store,
+    pub(super) now_ms: i64,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
     cancel: &'a CancellationToken,
-    report: SyncReport,
+    pub(super) report: SyncReport,
 }
 
 /// Reads the CRM's lists into the library.
@@ -93,15 +92,18 @@ pub async fn sync_once(
 impl Run<'_> {
     async fn all(&mut self, depth: Depth) -> Result<(), SyncError> {
         if depth == Depth::Head {
-            return self.calls(false).await;
+            return calls::read(self, false).await;
         }
         tolerate_forbidden(self.leads().await)?;
         tolerate_forbidden(self.calendars().await)?;
-        self.calls(depth == Depth::Full).await?;
+        calls::read(self, depth == Depth::Full).await?;
         tolerate_forbidden(self.appointments().await)
     }
 
-    async fn asked<T>(&self, question: impl Future<Output = Result<T, UpstreamError>>) -> Result<T, SyncError> {
+    pub(super) async fn asked<T>(
+        &self,
+        question: impl Future<Output = Result<T, UpstreamError>>,
+    ) -> Result<T, SyncError> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(SyncError::Cancelled),
@@ -109,64 +111,9 @@ impl Run<'_> {
         }
     }
 
-    fn tell(&self, calls_total: u64) {
-        (self.progress)(Progress { calls_seen: self.report.calls.seen, calls_total, rejected: self.report.rejected() });
-    }
-
-    async fn calls(&mut self, full: bool) -> Result<(), SyncError> {
-        let mut met = Met::default();
-        let mut cursor = apply::calls_cursor(self.store).await?;
-        let mut sweep = Sweep::new(cursor, full);
-        loop {
-            self.sweep(&mut sweep, &mut met).await?;
-            if !sweep.was_disturbed() {
-                break;
-            }
-            // Calls came while the list was read: their rows are at its head, and one look there has them all.
-            cursor = apply::calls_cursor(self.store).await?;
-            sweep = Sweep::new(cursor, false);
-        }
-        if sweep.saw_everything() {
-            self.report.calls.removed += apply::calls_gone(self.store, met).await?;
-        }
-        Ok(())
-    }
-
-    async fn sweep(&mut self, sweep: &mut Sweep, met: &mut Met) -> Result<(), SyncError> {
-        let mut limit = CALLS_PAGE_MAX;
-        loop {
-            let mut page = match self.asked(self.crm.calls(limit, sweep.offset())).await {
-                Err(SyncError::Upstream(UpstreamError::TooLarge)) if limit > CALLS_PAGE_MIN => {
-                    limit /= 2;
-                    continue;
-                }
-                page => page?,
-            };
-            let total = page.total.unwrap_or(0);
-            let times: Option<Vec<i64>> = page.rows.iter().map(|call| call.started_at_ms).collect();
-            let youngest_ms = times.and_then(|times| times.into_iter().max());
-            self.report.calls.rejected += new_ones(met, &page.rejected);
-            page.rows.retain(|call| met.insert(&call.sid));
-            let facts = PageOfCalls { limit, sent: page.sent, total: page.total, all_unchanged: false, youngest_ms };
-            // The sweep goes into the transaction and comes back with what it decided there.
-            let (turned, back) = tokio::sync::oneshot::channel();
-            let (mut inside, now_ms) = (sweep.clone(), self.now_ms);
-            let (counts, more) = apply::calls_page(self.store, page.rows, move |counts| {
-                let all_unchanged = counts.added + counts.changed == 0;
-                let decided = inside.turn(PageOfCalls { all_unchanged, ..facts }, now_ms);
-                let _ = turned.send(inside);
-                decided
-            })
-            .await?;
-            if let Ok(inside) = back.await {
-                *sweep = inside;
-            }
-            add(&mut self.report.calls, counts);
-            self.tell(total);
-            if !more {
-                return Ok(());
-            }
-        }
+    /// How far the calls came.
+    pub(super) fn tell(&self, calls_seen: u64, calls_total: u64) {
+        (self.progress)(Progress { calls_seen, calls_total, rejected: self.report.rejected() });
     }
 
     async fn leads(&mut self) -> Result<(), SyncError> {

@@ -30,8 +30,18 @@ pub(super) struct PageOfCalls {
     pub total: Option<u64>,
     /// Every readable row was here just so.
     pub all_unchanged: bool,
+    /// A row of it was.
+    pub any_known: bool,
     /// The youngest call on it; `None` when a row has no time.
     pub youngest_ms: Option<i64>,
+}
+
+/// The list became shorter while nobody read it: where the reading was is further up now.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    /// Known up to here.
+    known_to: u64,
+    step: u64,
 }
 
 /// One way through the list of calls.
@@ -43,12 +53,30 @@ pub(super) struct Sweep {
     first_total: Option<u64>,
     last_total: Option<u64>,
     reached_end: bool,
+    /// While an unfinished first reading, having jumped to where it was, finds nothing there that it knows.
+    search: Option<Search>,
+    /// It jumped once already.
+    jumped: bool,
 }
 
 impl Sweep {
     /// `to_the_end` reads every page whatever is known of it.
     pub(super) fn new(cursor: CallsCursor, to_the_end: bool) -> Self {
-        Self { offset: 0, to_the_end, cursor, first_total: None, last_total: None, reached_end: false }
+        Self {
+            offset: 0,
+            to_the_end,
+            cursor,
+            first_total: None,
+            last_total: None,
+            reached_end: false,
+            search: None,
+            jumped: false,
+        }
+    }
+
+    /// Every page is read, whatever is known of it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.to_the_end
     }
 
     /// Where the next page begins.
@@ -70,6 +98,14 @@ impl Sweep {
     pub(super) fn turn(&mut self, page: PageOfCalls, now_ms: i64) -> (bool, CallsCursor) {
         self.first_total = self.first_total.or(page.total);
         self.last_total = page.total;
+        if let Some(Search { known_to, step }) = self.search.take()
+            && !page.any_known
+            && self.offset > known_to
+        {
+            self.search = Some(Search { known_to, step: step * 2 });
+            self.offset = self.offset.saturating_sub(step).max(known_to);
+            return (true, self.cursor);
+        }
         let end = self.offset + page.sent;
         let last = match page.total {
             Some(total) => page.sent == 0 || end >= total,
@@ -87,8 +123,11 @@ impl Sweep {
         // A page shorter than the overlap must still move on, or the same page would come for ever.
         let mut next = if page.sent > OVERLAP { end - OVERLAP } else { end };
         if !self.cursor.complete {
-            if page.all_unchanged && !self.to_the_end {
-                next = next.max(self.cursor.offset.saturating_sub(OVERLAP));
+            let resume = self.cursor.offset.saturating_sub(OVERLAP);
+            if page.all_unchanged && !self.to_the_end && !self.jumped && resume > next {
+                self.search = Some(Search { known_to: next, step: u64::from(page.limit) });
+                self.jumped = true;
+                next = resume;
             }
             self.cursor.offset = self.cursor.offset.max(next);
         }
@@ -130,7 +169,14 @@ mod tests {
     const NOW: i64 = 1_795_000_000_000;
 
     fn page(sent: u64, total: u64, all_unchanged: bool, age_ms: i64) -> PageOfCalls {
-        PageOfCalls { limit: 100, sent, total: Some(total), all_unchanged, youngest_ms: Some(NOW - age_ms) }
+        PageOfCalls {
+            limit: 100,
+            sent,
+            total: Some(total),
+            all_unchanged,
+            any_known: all_unchanged,
+            youngest_ms: Some(NOW - age_ms),
+        }
     }
 
     const OLD: i64 = SETTLED_AFTER_MS + 1;
@@ -167,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn a_first_sync_whose_list_became_shorter_meanwhile_goes_back_until_it_knows_a_row() {
+        let mut sweep = Sweep::new(CallsCursor { complete: false, offset: 1_450 }, false);
+        assert!(sweep.turn(page(100, 2_000, true, OLD), NOW).0);
+        let mut tried = vec![sweep.offset()];
+        for _ in 0..3 {
+            assert!(sweep.turn(page(100, 2_000, false, OLD), NOW).0);
+            tried.push(sweep.offset());
+        }
+        assert_eq!(tried, [1_440, 1_340, 1_140, 740]);
+        assert!(sweep.turn(page(100, 2_000, true, OLD), NOW).0);
+        assert_eq!(sweep.offset(), 830, "and from there it goes on without another jump");
+        let mut nothing_known = Sweep::new(CallsCursor { complete: false, offset: 450 }, false);
+        let mut tried = Vec::new();
+        for known in [true, false, false, false, false] {
+            assert!(nothing_known.turn(page(100, 2_000, known, OLD), NOW).0);
+            tried.push(nothing_known.offset());
+        }
+        assert_eq!(tried, [440, 340, 140, 90, 180], "at the latest where it jumped from");
+    }
+
+    #[test]
     fn what_is_missing_twice_is_gone_and_what_is_missing_once_is_not() {
         let mut met = Met::default();
         assert!(met.insert(&1) && !met.insert(&1));
@@ -181,7 +248,8 @@ mod tests {
             for (sent, total, unchanged, age) in pages {
                 let before = sweep.offset();
                 let (more, _) = sweep.turn(page(sent, total, unchanged, age), NOW);
-                prop_assert!(!more || sweep.offset() > before);
+                // Going back ends: each step is twice as far, and nothing jumps twice.
+                prop_assert!(!more || sweep.offset() > before || sweep.search.is_some());
             }
         }
     }

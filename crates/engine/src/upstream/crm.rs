@@ -19,7 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::auth::{REFRESH_AGAIN_AFTER_MS, Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
 use super::http::{Answer, Http, Proof, Question};
 use super::{
-    Body, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, UpstreamError, wire,
+    Body, CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource,
+    UpstreamError, wire,
 };
 
 /// Rows of one page of calls; the server clamps to this.
@@ -333,11 +334,11 @@ impl Crm {
     ///
     /// # Errors
     /// As any question: see [`UpstreamError`].
-    pub async fn calls(&self, limit: u32, offset: u64) -> Result<Page<Call>, UpstreamError> {
+    pub async fn calls(&self, limit: u32, offset: u64) -> Result<CallsPage, UpstreamError> {
         // A limit of 0 is an empty page with more to come, for ever.
         let limit = limit.clamp(1, CALLS_PAGE_MAX);
         let query = [("limit", limit.to_string()), ("offset", offset.to_string())];
-        wire::calls(&self.list("/api/calls", &query).await?)
+        CallsPage::of(self.list("/api/calls", &query).await?)
     }
 
     /// A page of leads, newest first; the first page is 1 and has [`LEADS_PAGE`] rows.

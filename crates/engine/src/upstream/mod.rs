@@ -5,16 +5,19 @@
 
 mod auth;
 mod body;
+mod calls_page;
 mod crm;
 mod error;
 mod gate;
 mod http;
 mod origin;
 mod source;
+mod split;
 mod wire;
 
 pub use auth::Credentials;
 pub use body::Body;
+pub use calls_page::CallsPage;
 pub use crm::{CALLS_PAGE_MAX, Crm, LEADS_PAGE, RECENT_PAGE, Side, SignedIn};
 pub use error::UpstreamError;
 pub use http::Limits;

@@ -1,13 +1,14 @@
 //! Calls: writing what a source says of them.
 
+use std::collections::{HashMap, HashSet};
+
 use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::{CallSid, LeadId, Source};
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
-use super::{Checked, leads};
+use super::{Checked, call_reads, leads, listening};
 use crate::store::list_key::{self, Listed};
-use crate::store::row_hash::{self, Kind, Upserted};
-use crate::store::{StoreError, search};
+use crate::store::{StoreError, Upserted, search};
 
 pub use super::call_lists::{
     CallListing, CallView, CallsFilter, LeadTotals, Totals, count, lead_totals, list, listing, totals,
@@ -48,103 +49,219 @@ pub fn get(conn: &Connection, sid: &CallSid) -> Result<Option<Call>, StoreError>
     Ok(statement.query_row([sid.as_str()], from_row).optional()?)
 }
 
-/// Writes one call; makes a placeholder for a lead that nobody listed yet. A row that is here just so costs one look
-/// at a narrow table.
+/// Writes one call; makes a placeholder for a lead that nobody listed yet. A row that is here just so is not written.
 ///
 /// # Errors
 /// SQLite's.
 pub fn upsert(conn: &Connection, call: &Call) -> Result<Upserted, StoreError> {
-    let sid = call.sid.as_str();
-    let hash = row_hash::of(call)?;
-    if row_hash::known(conn, Kind::Call, sid)? == Some(hash) {
-        return Ok(Upserted::Unchanged);
-    }
-    if let Some(lead) = call.lead_id {
-        leads::ensure(conn, lead)?;
-    }
-    let was = get(conn, &call.sid)?;
-    let held = place_of(conn, sid)?;
-    let key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, held)?;
-    conn.prepare_cached(
-        "INSERT INTO call_log (call_sid, parent_call_sid, source, lead_id, direction, from_number, to_number, status,
-             duration_s, started_at_ms, summary, transcript, has_recording, outcome, list_key, heard)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-             coalesce((SELECT heard FROM listening WHERE call_sid = ?1), 0))
-         ON CONFLICT (call_sid) DO UPDATE SET parent_call_sid = excluded.parent_call_sid, source = excluded.source,
-             lead_id = excluded.lead_id, direction = excluded.direction, from_number = excluded.from_number,
-             to_number = excluded.to_number, status = excluded.status, duration_s = excluded.duration_s,
-             started_at_ms = excluded.started_at_ms, summary = excluded.summary, transcript = excluded.transcript,
-             has_recording = excluded.has_recording, outcome = excluded.outcome, list_key = excluded.list_key,
-             removed_upstream = 0",
-    )?
-    .execute(rusqlite::params![
-        sid,
-        call.parent_sid.as_ref().map(CallSid::as_str),
-        call.source.as_str(),
-        call.lead_id.map(|id| id.0),
-        call.direction.as_str(),
-        call.from_number,
-        call.to_number,
-        call.status,
-        call.duration_s,
-        call.started_at_ms,
-        call.summary,
-        call.transcript,
-        call.has_recording,
-        Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
-        key,
-    ])?;
-    list_legs(conn, call)?;
-    index(conn, call, held, key)?;
-    row_hash::remember(conn, Kind::Call, sid, hash)?;
-    Ok(match was {
-        None => Upserted::Added,
-        // An older installation wrote it, without a hash.
-        Some(was) if was == *call => Upserted::Unchanged,
-        Some(_) => Upserted::Changed,
-    })
+    Ok(Writing::new(conn)?.put(call, None)?.0)
 }
 
-fn place_of(conn: &Connection, sid: &str) -> Result<Option<i64>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT list_key FROM call_log WHERE call_sid = ?1")?;
-    Ok(statement.query_row([sid], |row| row.get(0)).optional()?.flatten())
+/// A call as its source's list gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedCall {
+    /// The call.
+    pub call: Call,
+    /// [`hash_of_raw`](crate::store::hash_of_raw) of its row.
+    pub hash: i64,
+}
+
+/// Writes calls of a source's list, and says of each what came of it and its place. Where one is there twice, the last
+/// one counts, and is told of alone.
+///
+/// # Errors
+/// SQLite's.
+pub fn upsert_listed(conn: &Connection, rows: &[ListedCall]) -> Result<Vec<(Upserted, i64)>, StoreError> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    let mut rows: Vec<&ListedCall> = rows.iter().rev().filter(|row| seen.insert(&row.call.sid)).collect();
+    // The search index makes a segment of its own for each row that goes below the one before; the source's list goes
+    // downwards.
+    rows.sort_by_key(|row| row.call.started_at_ms);
+    let mut writing = Writing::new(conn)?;
+    rows.into_iter().map(|row| writing.put(&row.call, Some(row.hash))).collect()
+}
+
+/// What writing many calls in one transaction needs again and again.
+struct Writing<'c> {
+    conn: &'c Connection,
+    find: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    /// Names of the leads that were looked at; their rows are there.
+    names: HashMap<LeadId, Option<String>>,
+    /// Nobody listened to anything yet.
+    nothing_heard: bool,
+}
+
+/// A row as it is here.
+struct Here {
+    call: Call,
+    list_key: Option<i64>,
+    removed_upstream: bool,
+}
+
+impl<'c> Writing<'c> {
+    fn new(conn: &'c Connection) -> Result<Self, StoreError> {
+        let nothing_heard = conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM listening)", [], |row| row.get(0))?;
+        Ok(Self {
+            conn,
+            find: conn.prepare_cached(&format!(
+                "SELECT {COLUMNS}, c.list_key, c.removed_upstream FROM call_log c WHERE c.call_sid = ?1"
+            ))?,
+            insert: conn.prepare_cached(
+                "INSERT INTO call_log (call_sid, parent_call_sid, source, lead_id, direction, from_number, to_number,
+                     status, duration_s, started_at_ms, summary, transcript, has_recording, outcome, list_key, listed,
+                     heard)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            )?,
+            names: HashMap::new(),
+            nothing_heard,
+        })
+    }
+
+    /// Writes one call; `hash` where its source's list gave it. Returns its place as well.
+    fn put(&mut self, call: &Call, hash: Option<i64>) -> Result<(Upserted, i64), StoreError> {
+        let conn = self.conn;
+        let sid = call.sid.as_str();
+        let here = self
+            .find
+            .query_row([sid], |row| {
+                Ok(Here { call: from_row(row)?, list_key: row.get(13)?, removed_upstream: row.get(14)? })
+            })
+            .optional()?;
+        let held = here.as_ref().and_then(|here| here.list_key);
+        let stands = here.as_ref().is_some_and(|here| here.call == *call && !here.removed_upstream);
+        let (upserted, list_key) = match (held, here) {
+            (Some(list_key), Some(_)) if stands => (Upserted::Unchanged, list_key),
+            (_, here) => {
+                let list_key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, held)?;
+                self.ensure_lead(call)?;
+                if here.is_some() {
+                    self.update(call, list_key)?;
+                } else {
+                    self.insert(call, list_key)?;
+                }
+                if let Some(was) = held.filter(|was| *was != list_key) {
+                    call_reads::rename(conn, was, list_key)?;
+                }
+                let name = call.lead_id.and_then(|lead| self.names.get(&lead)).and_then(Option::as_deref);
+                index(conn, call, name, held, list_key)?;
+                (if here.is_none() { Upserted::Added } else { Upserted::Changed }, list_key)
+            }
+        };
+        if let Some(hash) = hash {
+            call_reads::remember(conn, list_key, hash)?;
+        }
+        Ok((upserted, list_key))
+    }
+
+    fn ensure_lead(&mut self, call: &Call) -> Result<(), StoreError> {
+        if let Some(lead) = call.lead_id
+            && !self.names.contains_key(&lead)
+        {
+            leads::ensure(self.conn, lead)?;
+            self.names.insert(lead, leads::name(self.conn, lead)?);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, call: &Call, list_key: i64) -> Result<(), StoreError> {
+        let conn = self.conn;
+        let heard = !self.nothing_heard && listening::get(conn, &call.sid)?.heard;
+        self.insert.execute(rusqlite::params![
+            call.sid.as_str(),
+            call.parent_sid.as_ref().map(CallSid::as_str),
+            call.source.as_str(),
+            call.lead_id.map(|id| id.0),
+            call.direction.as_str(),
+            call.from_number,
+            call.to_number,
+            call.status,
+            call.duration_s,
+            call.started_at_ms,
+            call.summary,
+            call.transcript,
+            call.has_recording,
+            Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
+            list_key,
+            !is_short_leg(conn, call)?,
+            heard,
+        ])?;
+        hide_parent(conn, call)
+    }
+
+    fn update(&mut self, call: &Call, list_key: i64) -> Result<(), StoreError> {
+        let conn = self.conn;
+        conn.prepare_cached(
+            "UPDATE call_log SET parent_call_sid = ?2, source = ?3, lead_id = ?4, direction = ?5, from_number = ?6,
+                 to_number = ?7, status = ?8, duration_s = ?9, started_at_ms = ?10, summary = ?11, transcript = ?12,
+                 has_recording = ?13, outcome = ?14, list_key = ?15, listed = ?16, removed_upstream = 0
+             WHERE call_sid = ?1",
+        )?
+        .execute(rusqlite::params![
+            call.sid.as_str(),
+            call.parent_sid.as_ref().map(CallSid::as_str),
+            call.source.as_str(),
+            call.lead_id.map(|id| id.0),
+            call.direction.as_str(),
+            call.from_number,
+            call.to_number,
+            call.status,
+            call.duration_s,
+            call.started_at_ms,
+            call.summary,
+            call.transcript,
+            call.has_recording,
+            Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
+            list_key,
+            !is_short_leg(conn, call)?,
+        ])?;
+        hide_parent(conn, call)
+    }
 }
 
 /// The source lists an outbound call and the short leg that it was made on: the leg is not shown.
-fn list_legs(conn: &Connection, call: &Call) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE call_log SET listed = NOT (coalesce(duration_s, 0) <= ?2 AND EXISTS (
-             SELECT 1 FROM call_log child WHERE child.parent_call_sid = call_log.call_sid
-             AND child.call_sid <> call_log.call_sid)) WHERE call_sid = ?1",
-    )?
-    .execute((call.sid.as_str(), PARENT_LEG_MAX_S))?;
+fn is_short_leg(conn: &Connection, call: &Call) -> Result<bool, StoreError> {
+    if call.duration_s.unwrap_or(0) > PARENT_LEG_MAX_S {
+        return Ok(false);
+    }
+    let mut children =
+        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM call_log WHERE parent_call_sid = ?1 AND call_sid <> ?1)")?;
+    Ok(children.query_row([call.sid.as_str()], |row| row.get(0))?)
+}
+
+fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
     if let Some(parent) = call.parent_sid.as_ref().filter(|parent| **parent != call.sid) {
-        conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2")?
-            .execute((parent.as_str(), PARENT_LEG_MAX_S))?;
+        conn.prepare_cached(
+            "UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2 AND listed = 1",
+        )?
+        .execute((parent.as_str(), PARENT_LEG_MAX_S))?;
     }
     Ok(())
 }
 
-fn index(conn: &Connection, call: &Call, was: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let lead_name = match call.lead_id {
-        Some(lead) => leads::name(conn, lead)?,
-        None => None,
-    };
+fn index(
+    conn: &Connection,
+    call: &Call,
+    lead_name: Option<&str>,
+    was: Option<i64>,
+    now: i64,
+) -> Result<(), StoreError> {
     let words = search::document(
-        &[lead_name.as_deref(), call.summary.as_deref()],
+        &[lead_name, call.summary.as_deref()],
         &[call.from_number.as_deref(), call.to_number.as_deref()],
     );
     search::put(conn, Listed::Calls, was, now, &words)
 }
 
-/// The calls of a lead are found by its new name.
-pub(super) fn index_of_lead(conn: &Connection, lead: LeadId) -> Result<(), StoreError> {
-    let mut statement =
-        conn.prepare_cached(&format!("SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.lead_id = ?1"))?;
+/// The calls of a lead are found by its new name. A hidden leg is found by no search.
+pub(super) fn index_of_lead(conn: &Connection, lead: LeadId, name: Option<&str>) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key"
+    ))?;
     let calls = statement.query_map([lead.0], |row| Ok((from_row(row)?, row.get::<_, Option<i64>>(13)?)))?;
     for found in calls.collect::<Result<Vec<_>, _>>()? {
         if let (call, Some(key)) = found {
-            index(conn, &call, Some(key), key)?;
+            index(conn, &call, name, Some(key), key)?;
         }
     }
     Ok(())
@@ -163,10 +280,13 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
         let outcome = Outcome::of(call.status.as_deref(), call.duration_s).as_str();
         conn.prepare_cached("UPDATE call_log SET list_key = ?2, outcome = ?3 WHERE call_sid = ?1")?
             .execute((sid, key, outcome))?;
-        list_legs(conn, &call)?;
-        index(conn, &call, None, key)?;
+        conn.prepare_cached("UPDATE call_log SET listed = ?2 WHERE call_sid = ?1")?
+            .execute((sid, !is_short_leg(conn, &call)?))?;
+        hide_parent(conn, &call)?;
+        let name = call.lead_id.map(|lead| leads::name(conn, lead)).transpose()?.flatten();
+        index(conn, &call, name.as_deref(), None, key)?;
     }
-    Ok(())
+    call_reads::fill(conn)
 }
 
 /// Keeps the row and says that the source does not list it any more. Returns whether that is new.
@@ -174,10 +294,22 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
 /// # Errors
 /// SQLite's.
 pub fn mark_removed(conn: &Connection, sid: &CallSid) -> Result<bool, StoreError> {
-    row_hash::forget(conn, Kind::Call, sid.as_str())?;
+    let mut statement = conn.prepare_cached("SELECT list_key FROM call_log WHERE call_sid = ?1")?;
+    match statement.query_row([sid.as_str()], |row| row.get::<_, Option<i64>>(0)).optional()?.flatten() {
+        Some(list_key) => mark_removed_at(conn, list_key),
+        None => Ok(false),
+    }
+}
+
+/// [`mark_removed`] of the call at a place.
+///
+/// # Errors
+/// SQLite's.
+pub fn mark_removed_at(conn: &Connection, list_key: i64) -> Result<bool, StoreError> {
+    call_reads::forget(conn, list_key)?;
     let mut statement =
-        conn.prepare_cached("UPDATE call_log SET removed_upstream = 1 WHERE call_sid = ?1 AND removed_upstream = 0")?;
-    Ok(statement.execute([sid.as_str()])? > 0)
+        conn.prepare_cached("UPDATE call_log SET removed_upstream = 1 WHERE list_key = ?1 AND removed_upstream = 0")?;
+    Ok(statement.execute([list_key])? > 0)
 }
 
 /// Sids of the calls that their source listed when last asked.

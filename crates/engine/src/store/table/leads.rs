@@ -136,7 +136,7 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
     let new_name = name(conn, lead.id)?;
     index(conn, lead, new_name.as_deref(), held, key)?;
     if old_name != new_name {
-        calls::index_of_lead(conn, lead.id)?;
+        calls::index_of_lead(conn, lead.id, new_name.as_deref())?;
     }
     row_hash::remember(conn, Kind::Lead, &id, hash)?;
     Ok(match was {

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod appointments;
 pub mod calendars;
+pub mod call_reads;
 pub mod calls;
 pub mod health;
 pub mod jobs;

@@ -1,0 +1,288 @@
+//! The calls' part of a sync: page after page down the list, rows that are here just so told by their bytes, the others
+//! gathered and written in few transactions while the next page is on its way.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::absent::Absent;
+use super::apply::{self, Written};
+use super::once::Run;
+use super::plan::{CallsCursor, PageOfCalls, Sweep};
+use super::{Counts, SyncError};
+use crate::store::hash_of_raw;
+use crate::store::table::call_reads::{self, CallRead};
+use crate::store::table::calls::ListedCall;
+use crate::store::{Store, StoreError};
+use crate::upstream::{CALLS_PAGE_MAX, CallsPage, UpstreamError};
+
+/// A page of calls with long transcripts may be too large: it is asked for again in smaller ones, down to this.
+const CALLS_PAGE_MIN: u32 = 25;
+/// Rows are written when so many bytes of them wait. Every transaction writes most pages of the index of sids, whatever
+/// its size; two of these are in memory at most.
+const BATCH_BYTES: usize = 16 << 20;
+/// Rows do not wait longer than this to be written: a person is looking.
+const BATCH_FOR: Duration = Duration::from_secs(2);
+/// Rows of one page's span that are looked at together.
+const READS_AT_ONCE: u32 = 4_096;
+/// Rows at the head of the list that are told apart when it is looked at twice in one sync.
+const HEAD_ROWS: u64 = 1_000;
+
+/// Reads the list of calls, as far as something may have changed or to its end, and marks what is gone.
+pub(super) async fn read(run: &mut Run<'_>, full: bool) -> Result<(), SyncError> {
+    let cursor = apply::calls_cursor(run.store).await?;
+    let mut reading = Reading::new(Sweep::new(cursor, full), cursor);
+    loop {
+        let read = reading.sweep(run).await;
+        // What was read before a failure is kept.
+        let flushed = reading.flush(run).await;
+        read?;
+        flushed?;
+        if !reading.sweep.was_disturbed() {
+            break;
+        }
+        // Calls came while the list was read: their rows are at its head, and one look there has them all.
+        let cursor = apply::calls_cursor(run.store).await?;
+        reading.start_again(Sweep::new(cursor, false), cursor);
+    }
+    if reading.sweep.saw_everything()
+        && let Some((missing, returned)) = reading.absent.finish(run.store).await?
+    {
+        run.report.calls.removed += apply::calls_gone(run.store, missing, returned).await?;
+    }
+    Ok(())
+}
+
+/// Rows that wait to be written, with the cursor that holds once they are.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<ListedCall>,
+    bytes: usize,
+    since: Option<Instant>,
+}
+
+impl Batch {
+    fn push(&mut self, row: ListedCall) {
+        let call = &row.call;
+        let texts = [&call.from_number, &call.to_number, &call.status, &call.summary, &call.transcript];
+        self.bytes += size_of::<ListedCall>() + texts.into_iter().flatten().map(String::len).sum::<usize>();
+        self.since.get_or_insert_with(Instant::now);
+        self.rows.push(row);
+    }
+
+    fn is_due(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.since.is_some_and(|since| since.elapsed() >= BATCH_FOR)
+    }
+}
+
+struct Reading {
+    sweep: Sweep,
+    absent: Absent,
+    batch: Batch,
+    /// As it stands in the library, or will when what is being written is.
+    kept: CallsCursor,
+    cursor: CallsCursor,
+    writing: Option<JoinHandle<Result<Written, StoreError>>>,
+    /// Hashes of this page's rows and of the one before: pages overlap.
+    recent: [HashSet<i64>; 2],
+    /// Hashes of the rows at the head of the list.
+    head: HashSet<i64>,
+    met: u64,
+    nothing_written: bool,
+}
+
+impl Reading {
+    fn new(sweep: Sweep, cursor: CallsCursor) -> Self {
+        Self {
+            sweep,
+            absent: Absent::default(),
+            batch: Batch::default(),
+            kept: cursor,
+            cursor,
+            writing: None,
+            recent: Default::default(),
+            head: HashSet::new(),
+            met: 0,
+            nothing_written: true,
+        }
+    }
+
+    fn start_again(&mut self, sweep: Sweep, cursor: CallsCursor) {
+        (self.sweep, self.kept, self.cursor) = (sweep, cursor, cursor);
+        self.recent = Default::default();
+    }
+
+    /// One way through the list.
+    async fn sweep(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
+        let mut limit = CALLS_PAGE_MAX;
+        loop {
+            let page = match run.asked(run.crm.calls(limit, self.sweep.offset())).await {
+                Err(SyncError::Upstream(UpstreamError::TooLarge)) if limit > CALLS_PAGE_MIN => {
+                    limit /= 2;
+                    continue;
+                }
+                page => page?,
+            };
+            let facts = self.take(run, &page, limit).await?;
+            let (more, cursor) = self.sweep.turn(facts, run.now_ms);
+            self.cursor = cursor;
+            run.tell(self.met, page.total().unwrap_or(0));
+            // The first rows are written at once, so that there is something to look at.
+            if self.batch.is_due() || (self.nothing_written && !self.batch.rows.is_empty()) {
+                self.write(run).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a page: rows that are here just so are counted, the others wait to be written.
+    async fn take(&mut self, run: &mut Run<'_>, page: &CallsPage, limit: u32) -> Result<PageOfCalls, SyncError> {
+        let hashes: Vec<i64> = (0..page.sent()).map(|index| hash_of_raw(page.raw(index))).collect();
+        let reads = self.known(run.store, page, &hashes).await?;
+        let is_head = self.sweep.offset() < HEAD_ROWS;
+        let mut facts = PageOfCalls {
+            limit,
+            sent: page.sent() as u64,
+            total: page.total(),
+            all_unchanged: true,
+            any_known: false,
+            youngest_ms: None,
+        };
+        let mut times = Some(i64::MIN);
+        let mut here = HashSet::with_capacity(hashes.len());
+        for (index, hash) in hashes.into_iter().enumerate() {
+            let is_new = here.insert(hash) && !self.recent[0].contains(&hash);
+            if let Some(read) = reads.get(&hash) {
+                facts.any_known = true;
+                times = times.zip(call_reads::time_of(read.list_key)).map(|(least, at)| least.max(at));
+                if is_new && !self.head.contains(&hash) {
+                    run.report.calls.seen += 1;
+                    run.report.calls.unchanged += 1;
+                    self.met += 1;
+                }
+            } else if is_new {
+                match page.read(index) {
+                    Some(call) => {
+                        facts.all_unchanged = false;
+                        times = times.zip(call.started_at_ms).map(|(least, at)| least.max(at));
+                        self.met += 1;
+                        self.batch.push(ListedCall { call, hash });
+                    }
+                    None if self.head.contains(&hash) => {}
+                    None => run.report.calls.rejected += 1,
+                }
+            } else {
+                times = times.zip(page.started_at_ms(index)).map(|(least, at)| least.max(at));
+            }
+            if is_head {
+                self.head.insert(hash);
+            }
+        }
+        facts.youngest_ms = times.filter(|at| *at > i64::MIN);
+        self.recent[0] = std::mem::replace(&mut self.recent[1], here);
+        self.recent.swap(0, 1);
+        Ok(facts)
+    }
+
+    /// The page's rows that are here just so, by their hash.
+    async fn known(
+        &mut self,
+        store: &Store,
+        page: &CallsPage,
+        hashes: &[i64],
+    ) -> Result<HashMap<i64, CallRead>, SyncError> {
+        let Some(span) = Span::of(page) else { return Ok(HashMap::new()) };
+        let wanted: HashSet<i64> = hashes.iter().copied().collect();
+        let mut known = HashMap::with_capacity(wanted.len());
+        let least = call_reads::place_from(span.oldest_ms);
+        let mut most = call_reads::place_from(span.newest_ms + 1) - 1;
+        let whole = self.sweep.is_whole();
+        if whole {
+            // Down from where the page before ended: what lies between and is not on this page is missing.
+            most = self.absent.floor() - 1;
+        }
+        while most >= least {
+            let reads = store.read(move |conn| call_reads::between(conn, least, most, READS_AT_ONCE)).await?;
+            let last = reads.last().filter(|_| reads.len() == READS_AT_ONCE as usize).map(|read| read.list_key);
+            for read in reads {
+                let is_here = wanted.contains(&read.hash);
+                if whole {
+                    self.absent.look(read, is_here, call_reads::place_from(span.oldest_ms + 1));
+                }
+                if is_here {
+                    known.insert(read.hash, read);
+                }
+            }
+            match last {
+                // A page of a hundred rows that spans a hundred thousand is not in order; its rows are read one by one.
+                Some(last) if whole => most = last - 1,
+                _ => break,
+            }
+        }
+        if whole {
+            self.absent.turn(call_reads::place_from(span.oldest_ms + 1));
+        }
+        Ok(known)
+    }
+
+    /// Hands the waiting rows to the writer, once it is done with those before.
+    async fn write(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
+        self.written(run).await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.nothing_written = false;
+        self.kept = self.cursor;
+        let (store, cursor) = (run.store.clone(), self.cursor);
+        self.writing = Some(tokio::spawn(async move { apply::calls_batch(&store, batch.rows, cursor).await }));
+        Ok(())
+    }
+
+    /// Waits for what is being written.
+    async fn written(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
+        if let Some(writing) = self.writing.take() {
+            let written = writing.await.map_err(|_| StoreError::Internal)??;
+            add(&mut run.report.calls, written.counts);
+            self.absent.met(&written.list_keys);
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, and the cursor where it moved.
+    async fn flush(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
+        self.written(run).await?;
+        if !self.batch.rows.is_empty() || self.kept != self.cursor {
+            self.write(run).await?;
+        }
+        self.written(run).await
+    }
+}
+
+/// The time that a page covers.
+struct Span {
+    oldest_ms: i64,
+    newest_ms: i64,
+}
+
+impl Span {
+    /// By its first and last row; by all of them where one has no time.
+    fn of(page: &CallsPage) -> Option<Self> {
+        let last = page.sent().checked_sub(1)?;
+        if let (Some(newest_ms), Some(oldest_ms)) = (page.started_at_ms(0), page.started_at_ms(last))
+            && newest_ms >= oldest_ms
+        {
+            return Some(Self { oldest_ms, newest_ms });
+        }
+        let times = || (0..=last).filter_map(|index| page.started_at_ms(index));
+        Some(Self { oldest_ms: times().min()?, newest_ms: times().max()? })
+    }
+}
+
+fn add(counts: &mut Counts, more: Counts) {
+    counts.seen += more.seen;
+    counts.added += more.added;
+    counts.changed += more.changed;
+    counts.unchanged += more.unchanged;
+}

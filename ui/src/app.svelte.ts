@@ -27,6 +27,11 @@ const NOT_SYNCED: SyncState = {
   next_try_at_ms: null,
   calls_seen: 0,
   calls_total: 0,
+  leads_seen: 0,
+  leads_total: 0,
+  appointments_seen: 0,
+  appointments_total: 0,
+  refused: [],
   rejected: 0,
 };
 
@@ -124,6 +129,12 @@ export class App {
     } catch (thrown) {
       if (HostError.from(thrown).code === 'login_expired') this.signingIn = true;
     }
+  }
+
+  /** The window came to the front, or the network came back. Costs nothing where it is fresh. */
+  nudge(): void {
+    if (this.boot?.phase !== 'ready') return;
+    this.host.call('sync_nudge', {}).catch(() => undefined);
   }
 
   setLanguage(language: Language): void {

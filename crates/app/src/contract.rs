@@ -74,6 +74,8 @@ contract! {
     settings_write: Settings => Settings;
     /// Syncs now. Returns at once; the events say the rest.
     sync_now: Nothing => Nothing;
+    /// The window came to the front, or the network came back: syncs soon, where the last try is not just over.
+    sync_nudge: Nothing => Nothing;
     /// How fresh the library is.
     sync_state: Nothing => SyncState;
     /// A window onto the calls, newest first.

@@ -7,7 +7,8 @@ use aftercall_domain::error::Code;
 use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::store::Store;
 use aftercall_engine::store::table::health::{self, Health};
-use aftercall_engine::sync::last_success_at_ms;
+use aftercall_engine::sync::{CLOCK_WRONG_MS, last_success_at_ms};
+use aftercall_engine::upstream::UpstreamError;
 use aftercall_player::{OutputChoice, Phase, Player, PlayerError};
 
 use crate::errors::AppError;
@@ -96,22 +97,36 @@ async fn of_app(app: &App, options: &StartOptions) -> Vec<Check> {
     let now_ms = app.clock().now_ms();
     let mut checks = Vec::new();
     let last_sync_ms = last_success_at_ms(app.store()).await.ok().flatten();
-    checks.push(clock(now_ms, last_sync_ms));
+    let (session, ahead_ms) = signed_in(app.store(), options).await;
+    checks.push(clock(now_ms, last_sync_ms, ahead_ms));
     match app.store().read(move |conn| health::look(conn, now_ms - STUCK_AFTER_MS)).await {
         Ok(health) => checks.extend(library(&health)),
         Err(error) => checks.push(fail("database", error.to_string(), "bring back a copy from the folder of backups")),
     }
     checks.push(synced(last_sync_ms, now_ms));
-    checks.push(signed_in(app.store(), options).await);
+    checks.push(session);
     checks
 }
 
-fn clock(now_ms: i64, last_sync_ms: Option<i64>) -> Check {
+/// `ahead_ms` is how far the server's clock is ahead of this computer's, where it could be asked.
+fn clock(now_ms: i64, last_sync_ms: Option<i64>, ahead_ms: Option<i64>) -> Check {
     let id = "clock";
+    if let Some(ahead_ms) = ahead_ms.filter(|ms| ms.abs() >= CLOCK_WRONG_MS) {
+        let side = if ahead_ms > 0 { "behind" } else { "ahead of" };
+        let cause = format!("the computer's clock is {} minutes {side} the server's", ahead_ms.abs() / 60_000);
+        return fail(id, cause, "set the computer's clock, or let the system set it by itself");
+    }
     if now_ms < MADE_AFTER_MS || last_sync_ms.is_some_and(|at_ms| at_ms > now_ms + 60_000) {
         return fail(id, "the computer's clock is behind what has already happened", "set the computer's clock");
     }
-    ok(id, "the computer's clock fits what was read before")
+    ok(
+        id,
+        if ahead_ms.is_some() {
+            "the computer's clock fits the server's"
+        } else {
+            "the computer's clock fits what was read before"
+        },
+    )
 }
 
 fn library(health: &Health) -> Vec<Check> {
@@ -155,15 +170,22 @@ fn synced(last_sync_ms: Option<i64>, now_ms: i64) -> Check {
     }
 }
 
-async fn signed_in(store: &Store, options: &StartOptions) -> Check {
+/// Whether the session is good, and how far the server's clock is ahead of this computer's.
+async fn signed_in(store: &Store, options: &StartOptions) -> (Check, Option<i64>) {
     let id = "session";
     let crm = match session::restore(store, &options.limits, &options.clock).await {
         Ok(Some(crm)) => crm,
-        Ok(None) => return warn(id, "nobody is signed in", "sign in"),
-        Err(error) => return fail(id, error.to_string(), "sign in again"),
+        Ok(None) => return (warn(id, "nobody is signed in", "sign in"), None),
+        Err(error) => return (fail(id, error.to_string(), "sign in again"), None),
     };
-    match crm.calls(1, 0).await {
+    let check = match crm.calls(1, 0).await {
         Ok(_) => ok(id, "the server knows the session"),
+        Err(error @ UpstreamError::Captive { .. }) => {
+            warn(id, error.to_string(), "open a browser and sign in to the network")
+        }
+        Err(error @ UpstreamError::Certificate) => {
+            fail(id, error.to_string(), "set the computer's clock, and sign in to the network in a browser")
+        }
         Err(error) => {
             let cause = error.to_string();
             match error.code() {
@@ -174,7 +196,8 @@ async fn signed_in(store: &Store, options: &StartOptions) -> Check {
                 _ => warn(id, cause, "wait, and tell whoever runs the server if it lasts"),
             }
         }
-    }
+    };
+    (check, crm.clock_ahead_ms())
 }
 
 /// A tenth of a second of silence, to see whether a device takes it.

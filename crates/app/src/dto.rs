@@ -136,6 +136,8 @@ pub enum SyncPhase {
     RateLimited,
     /// The role may not read this.
     Forbidden,
+    /// Synced, but this computer's clock differs from the server's by minutes.
+    ClockWrong,
 }
 
 /// How fresh the library is.
@@ -155,6 +157,20 @@ pub struct SyncState {
     /// Calls that the server says it has; 0 while unknown.
     #[ts(type = "number")]
     pub calls_total: u64,
+    /// Leads read so far in the running sync; they come before the calls.
+    #[ts(type = "number")]
+    pub leads_seen: u64,
+    /// Leads that the server says it has; 0 while unknown.
+    #[ts(type = "number")]
+    pub leads_total: u64,
+    /// Appointments read so far in the running sync; they come after the calls.
+    #[ts(type = "number")]
+    pub appointments_seen: u64,
+    /// Appointments that the server says it has in the time that is read; 0 while unknown.
+    #[ts(type = "number")]
+    pub appointments_total: u64,
+    /// Lists that the role may not read: `calls`, `leads`, `appointments`, `calendars`.
+    pub refused: Vec<String>,
     /// Rows that could not be read in the last sync; the rest went on.
     #[ts(type = "number")]
     pub rejected: u64,

@@ -63,6 +63,11 @@ pub(crate) async fn sync_now(boot: &Boot, _: Nothing) -> Result<Nothing, AppErro
     Ok(Nothing {})
 }
 
+pub(crate) async fn sync_nudge(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    app(boot)?.nudge();
+    Ok(Nothing {})
+}
+
 pub(crate) async fn sync_state(boot: &Boot, _: Nothing) -> Result<SyncState, AppError> {
     Ok(app(boot)?.sync_state())
 }

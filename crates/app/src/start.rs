@@ -272,6 +272,13 @@ impl App {
         }
     }
 
+    /// The window came to the front, or the network came back.
+    pub(crate) fn nudge(&self) {
+        if let Some(running) = lock(&self.0.sync).as_ref() {
+            running.nudge();
+        }
+    }
+
     pub(crate) fn sync_state(&self) -> SyncState {
         self.0.sync_shown.borrow().clone()
     }

@@ -1,7 +1,7 @@
 //! How fresh the library is, in the window's words.
 
 use aftercall_engine::store::Store;
-use aftercall_engine::sync::{self, SyncStatus, last_success_at_ms};
+use aftercall_engine::sync::{self, Progress, Refused, SyncStatus, last_success_at_ms};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -10,17 +10,18 @@ use crate::errors::AppError;
 
 /// Before the first step of a sync task.
 pub(crate) async fn never(store: &Store) -> Result<SyncState, AppError> {
-    Ok(SyncState {
-        phase: SyncPhase::Never,
+    let status = SyncStatus {
+        phase: sync::SyncPhase::Never,
         last_success_at_ms: last_success_at_ms(store).await?,
         next_try_at_ms: None,
-        calls_seen: 0,
-        calls_total: 0,
-        rejected: 0,
-    })
+        progress: Progress::default(),
+        refused: Refused::default(),
+    };
+    Ok(state(&status))
 }
 
 fn state(status: &SyncStatus) -> SyncState {
+    let progress = status.progress;
     SyncState {
         phase: match status.phase {
             sync::SyncPhase::Never => SyncPhase::Never,
@@ -32,12 +33,18 @@ fn state(status: &SyncStatus) -> SyncState {
             sync::SyncPhase::SignInAgain => SyncPhase::SignInAgain,
             sync::SyncPhase::RateLimited => SyncPhase::RateLimited,
             sync::SyncPhase::Forbidden => SyncPhase::Forbidden,
+            sync::SyncPhase::ClockWrong => SyncPhase::ClockWrong,
         },
         last_success_at_ms: status.last_success_at_ms,
         next_try_at_ms: status.next_try_at_ms,
-        calls_seen: status.progress.calls_seen,
-        calls_total: status.progress.calls_total,
-        rejected: status.progress.rejected,
+        calls_seen: progress.calls_seen,
+        calls_total: progress.calls_total,
+        leads_seen: progress.leads_seen,
+        leads_total: progress.leads_total,
+        appointments_seen: progress.appointments_seen,
+        appointments_total: progress.appointments_total,
+        refused: status.refused.lists().map(|list| list.as_str().to_owned()).collect(),
+        rejected: progress.rejected,
     }
 }
 

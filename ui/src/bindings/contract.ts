@@ -625,7 +625,7 @@ stay_signed_in: boolean, };
 /**
  * What the pill at the top says; the worst one wins.
  */
-export type SyncPhase = "never" | "first_sync" | "syncing" | "fresh" | "offline" | "server_unavailable" | "sign_in_again" | "rate_limited" | "forbidden";
+export type SyncPhase = "never" | "first_sync" | "syncing" | "fresh" | "offline" | "server_unavailable" | "sign_in_again" | "rate_limited" | "forbidden" | "clock_wrong";
 
 /**
  * How fresh the library is.
@@ -651,6 +651,26 @@ calls_seen: number,
  * Calls that the server says it has; 0 while unknown.
  */
 calls_total: number, 
+/**
+ * Leads read so far in the running sync; they come before the calls.
+ */
+leads_seen: number, 
+/**
+ * Leads that the server says it has; 0 while unknown.
+ */
+leads_total: number, 
+/**
+ * Appointments read so far in the running sync; they come after the calls.
+ */
+appointments_seen: number, 
+/**
+ * Appointments that the server says it has in the time that is read; 0 while unknown.
+ */
+appointments_total: number, 
+/**
+ * Lists that the role may not read: `calls`, `leads`, `appointments`, `calendars`.
+ */
+refused: Array<string>, 
 /**
  * Rows that could not be read in the last sync; the rest went on.
  */
@@ -688,6 +708,8 @@ export interface Commands {
   settings_write: { args: Settings; reply: Settings };
   /** Syncs now. Returns at once; the events say the rest. */
   sync_now: { args: Nothing; reply: Nothing };
+  /** The window came to the front, or the network came back: syncs soon, where the last try is not just over. */
+  sync_nudge: { args: Nothing; reply: Nothing };
   /** How fresh the library is. */
   sync_state: { args: Nothing; reply: SyncState };
   /** A window onto the calls, newest first. */

@@ -8,9 +8,9 @@ use aftercall_domain::recording::{AudioFacts, RecordingState};
 use rusqlite::Connection;
 
 use super::QueueError;
-use crate::store::table::calls;
 use crate::store::table::jobs::{self, JobRow};
 use crate::store::table::recordings::{self, Analysis, RecordingRow, StoredFile};
+use crate::store::table::{call_stamps, calls};
 use crate::store::{ChangeSet, StoreError};
 
 /// In the row of a job that waits for somebody: never its turn.
@@ -130,6 +130,14 @@ pub(super) fn step(
         return Ok(recording(conn, id)?.map(|row| (row, effect)));
     }
     Ok(Some((keep(conn, changes, id, &job, now)?, effect)))
+}
+
+/// "Not yet", or that nothing comes of waiting: the source's own list says that its job failed since it was first asked.
+pub(super) fn not_yet(conn: &Connection, id: &RecordingId, event: Event) -> Result<Event, StoreError> {
+    let (Some(job), Ok(sid)) = (job(conn, id)?, id.sid().parse::<CallSid>()) else { return Ok(event) };
+    let since_ms = job.first_poll_at_ms.unwrap_or(job.asked_at_ms);
+    let failed = call_stamps::recording_failed_since(conn, &sid, since_ms)?;
+    Ok(if failed { Event::SourceFailed } else { event })
 }
 
 /// Takes the next job whose time has come.

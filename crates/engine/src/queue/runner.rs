@@ -325,6 +325,10 @@ async fn finish(inside: &Arc<Inside>, id: &RecordingId, number: u64, ended: Ende
             return Ok(());
         }
         match ended {
+            Ended::With(event @ Event::NotYet { .. }) => {
+                let event = ledger::not_yet(tx, &of, event)?;
+                ledger::step(tx, changes, &of, event, now).map(drop)
+            }
             Ended::With(event) => ledger::step(tx, changes, &of, event, now).map(drop),
             Ended::Arrived(arrived, playable) => ledger::arrived(tx, changes, &of, arrived, playable, now).map(drop),
         }

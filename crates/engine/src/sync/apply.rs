@@ -9,13 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::plan::{CallsCursor, Met, gone};
-use super::report::Counts;
+use super::report::{Counts, Refused};
+use super::schedule::Kept;
 use crate::store::table::calls::ListedCall;
-use crate::store::table::{appointments, calendars, call_reads, calls, leads, sync_state};
+use crate::store::table::{account, appointments, calendars, call_reads, calls, leads, sync_state};
 use crate::store::{ChangeSet, Store, StoreError, Tag, Upserted};
 
 pub(super) const CALLS: &str = "calls";
 const SYNC: &str = "sync";
+const REFUSED: &str = "refused";
 
 /// Writes rows of one kind, and tells who listens when there is something to tell.
 fn upsert_all<T>(
@@ -180,10 +182,44 @@ pub(super) async fn appointments_gone(store: &Store, from_ms: i64, to_ms: i64, m
         .await
 }
 
-pub(super) async fn last_success_at_ms(store: &Store) -> Result<Option<i64>, StoreError> {
-    store.read(|conn| sync_state::get(conn, SYNC)).await
+pub(super) async fn kept(store: &Store) -> Result<Kept, StoreError> {
+    store.read(|conn| Ok(sync_state::get(conn, SYNC)?.unwrap_or_default())).await
 }
 
-pub(super) async fn note_success(store: &Store, now_ms: i64) -> Result<(), StoreError> {
-    store.write(move |tx, _| sync_state::set(tx, SYNC, &now_ms)).await
+pub(super) async fn keep(store: &Store, kept: Kept) -> Result<(), StoreError> {
+    store.write(move |tx, _| sync_state::set(tx, SYNC, &kept)).await
+}
+
+pub(super) async fn refused(store: &Store) -> Result<Refused, StoreError> {
+    store.read(|conn| Ok(sync_state::get(conn, REFUSED)?.unwrap_or_default())).await
+}
+
+/// What the role may not read, where that is news. Screens that say so are drawn again.
+pub(super) async fn keep_refused(store: &Store, refused: Refused) -> Result<(), StoreError> {
+    let before = self::refused(store).await?;
+    if before == refused {
+        return Ok(());
+    }
+    store
+        .write(move |tx, changes| {
+            changes.touch(Tag::Account);
+            changes.touch(Tag::Appointments);
+            sync_state::set(tx, REFUSED, &refused)
+        })
+        .await
+}
+
+/// The role as the server knows it now, where that is news.
+pub(super) async fn keep_role(store: &Store, url: String, role: String) -> Result<(), StoreError> {
+    let known = store.read(account::get).await?;
+    if known.is_none_or(|known| known.url != url || known.role == role) {
+        return Ok(());
+    }
+    store
+        .write(move |tx, changes| {
+            account::set_role(tx, &url, &role)?;
+            changes.touch(Tag::Account);
+            Ok(())
+        })
+        .await
 }

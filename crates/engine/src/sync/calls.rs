@@ -128,7 +128,7 @@ impl Reading {
             let facts = self.take(run, &page, limit).await?;
             let (more, cursor) = self.sweep.turn(facts, run.now_ms);
             self.cursor = cursor;
-            run.tell(self.met, page.total().unwrap_or(0));
+            run.tell_calls(self.met, page.total().unwrap_or(0));
             // The first rows are written at once, so that there is something to look at.
             if self.batch.is_due() || (self.nothing_written && !self.batch.rows.is_empty()) {
                 self.write(run).await?;

@@ -1,5 +1,6 @@
 //! From the CRM's lists into the library: what to read next (`plan`, pure), rows and cursor in one transaction
-//! (`apply`), and one sync or the window's endless row of them (`once`, `task`).
+//! (`apply`), what changed of older calls (`sweep`), and one sync or the window's endless row of them (`once`, `task`),
+//! by the clock (`schedule`, pure).
 
 mod absent;
 mod apply;
@@ -8,11 +9,13 @@ mod error;
 mod once;
 mod plan;
 mod report;
+mod schedule;
 mod session;
+mod sweep;
 mod task;
 
 pub use error::SyncError;
 pub use once::{Depth, Progress, sync_once};
-pub use report::{Counts, SyncReport};
+pub use report::{Counts, List, Refused, SyncReport};
 pub use session::keep_session;
-pub use task::{SyncLoop, SyncPhase, SyncStatus, last_success_at_ms};
+pub use task::{CLOCK_WRONG_MS, SyncLoop, SyncOptions, SyncPhase, SyncStatus, last_success_at_ms};

@@ -7,9 +7,9 @@ use aftercall_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::Met;
-use super::{Counts, SyncError, SyncReport, apply, calls, keep_session};
+use super::{Counts, List, SyncError, SyncReport, apply, calls, keep_session, sweep};
 use crate::store::Store;
-use crate::upstream::{Crm, LEADS_PAGE, Page, UpstreamError};
+use crate::upstream::{Crm, LEADS_PAGE, Page, Side, UpstreamError};
 
 /// Appointments from this long ago …
 const APPOINTMENTS_BACK_MS: i64 = 60 * DAY_MS;
@@ -40,6 +40,14 @@ pub struct Progress {
     pub calls_seen: u64,
     /// Calls that the server says it has; 0 while unknown.
     pub calls_total: u64,
+    /// Leads read.
+    pub leads_seen: u64,
+    /// Leads that the server says it has; 0 while unknown.
+    pub leads_total: u64,
+    /// Appointments read.
+    pub appointments_seen: u64,
+    /// Appointments in the window, as the server says; 0 while unknown.
+    pub appointments_total: u64,
     /// Rows that could not be read.
     pub rejected: u64,
 }
@@ -52,12 +60,13 @@ pub(super) struct Run<'a> {
     progress: &'a (dyn Fn(Progress) + Send + Sync),
     cancel: &'a CancellationToken,
     pub(super) report: SyncReport,
+    told: Progress,
 }
 
 /// Reads the CRM's lists into the library.
 ///
 /// A repeat in which nothing changed writes no row but the moment of its success. `progress` is told after every
-/// page of calls.
+/// page.
 ///
 /// # Errors
 /// The first failure ends it; pages read before stay, and the next sync goes on from there. Lists that the role may
@@ -73,15 +82,23 @@ pub async fn sync_once(
     let started_ms = clock.monotonic_ms();
     let requests = crm.requests();
     let now_ms = clock.now_ms();
-    let mut run = Run { crm, store, now_ms, progress, cancel, report: SyncReport::default() };
+    let mut run =
+        Run { crm, store, now_ms, progress, cancel, report: SyncReport::default(), told: Progress::default() };
     let done = run.all(depth).await;
     // Also after a failure: the session may have been renewed on the way.
     keep_session(crm, store).await?;
+    let refused = run.report.refused;
+    if depth != Depth::Head {
+        // Known whatever became of the rest: a list that was lost is said so at once.
+        apply::keep_refused(store, refused).await?;
+    }
     done?;
-    let noted_ms = apply::last_success_at_ms(store).await?;
+    let mut kept = apply::kept(store).await?;
     let now_ms = clock.now_ms();
-    if depth != Depth::Head || noted_ms.is_none_or(|at_ms| !(0..NOTE_EVERY_MS).contains(&(now_ms - at_ms))) {
-        apply::note_success(store, now_ms).await?;
+    let is_news = kept.success_at_ms.is_none_or(|at_ms| !(0..NOTE_EVERY_MS).contains(&(now_ms - at_ms)));
+    if depth != Depth::Head || is_news {
+        kept.done(depth, now_ms);
+        apply::keep(store, kept).await?;
     }
     let mut report = run.report;
     report.requests = crm.requests() - requests;
@@ -94,10 +111,80 @@ impl Run<'_> {
         if depth == Depth::Head {
             return calls::read(self, false).await;
         }
-        tolerate_forbidden(self.leads().await)?;
-        tolerate_forbidden(self.calendars().await)?;
-        calls::read(self, depth == Depth::Full).await?;
-        tolerate_forbidden(self.appointments().await)
+        self.role().await?;
+        let leads = self.leads().await;
+        self.unless_refused(List::Leads, leads)?;
+        let calendars = self.calendars().await;
+        self.unless_refused(List::Calendars, calendars)?;
+        let calls = calls::read(self, depth == Depth::Full).await;
+        self.unless_refused(List::Calls, calls)?;
+        if depth == Depth::Usual {
+            self.recent(Side::Inbound).await?;
+            self.recent(Side::Outbound).await?;
+        }
+        let appointments = self.appointments().await;
+        self.unless_refused(List::Appointments, appointments)?;
+        // Without calls this app has little to show: the rest was read all the same.
+        if self.report.refused.calls { Err(UpstreamError::Forbidden.into()) } else { Ok(()) }
+    }
+
+    /// A list that this role or business may not read is not synced; what is known of it stays, the others go on.
+    fn unless_refused(&mut self, list: List, done: Result<(), SyncError>) -> Result<(), SyncError> {
+        match done {
+            Err(SyncError::Upstream(UpstreamError::Forbidden)) => self.report.refused.set(list, true),
+            done => done?,
+        }
+        Ok(())
+    }
+
+    /// The role may have changed since the sign-in. An older server may not say; what it says is no health check.
+    async fn role(&mut self) -> Result<(), SyncError> {
+        match self.asked(self.crm.context()).await {
+            Ok(context) => Ok(apply::keep_role(self.store, self.crm.origin().to_string(), context.role).await?),
+            Err(SyncError::Upstream(
+                UpstreamError::Forbidden
+                | UpstreamError::NotFound
+                | UpstreamError::NotData
+                | UpstreamError::Unavailable { status: 500, .. },
+            )) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What changed of calls that are no longer read every minute.
+    async fn recent(&mut self, side: Side) -> Result<(), SyncError> {
+        let slice = sweep::slice(self.store, side).await?;
+        let (mut pages, mut next, mut details_left) = (vec![1], slice, sweep::DETAILS_PER_LOOK);
+        let mut number = 0;
+        while let Some(page) = pages.get(number).copied() {
+            number += 1;
+            let page = match self.asked(self.crm.recent_calls(side, page)).await {
+                // A business may have one page of the two switched off.
+                Err(SyncError::Upstream(UpstreamError::Forbidden)) => return Ok(()),
+                page => page?,
+            };
+            if number == 1 {
+                let (rest, then) = slice.pages(page.total.unwrap_or(page.sent));
+                pages.extend(rest);
+                next = then;
+            }
+            self.report.calls.rejected += page.rejected.len() as u64;
+            let looked = sweep::page(self.store, page.rows, self.now_ms).await?;
+            add(&mut self.report.calls, looked.counts);
+            for row in looked.unexplained.into_iter().take(details_left) {
+                details_left -= 1;
+                let details = match self.asked(self.crm.call_details(&row.sid)).await {
+                    Err(SyncError::Upstream(UpstreamError::NotFound)) => None,
+                    details => Some(details?),
+                };
+                let counts = sweep::details(self.store, row, details, self.now_ms).await?;
+                add(&mut self.report.calls, counts);
+            }
+        }
+        if next != slice {
+            sweep::keep_slice(self.store, side, next).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn asked<T>(
@@ -112,8 +199,24 @@ impl Run<'_> {
     }
 
     /// How far the calls came.
-    pub(super) fn tell(&self, calls_seen: u64, calls_total: u64) {
-        (self.progress)(Progress { calls_seen, calls_total, rejected: self.report.rejected() });
+    pub(super) fn tell_calls(&mut self, seen: u64, total: u64) {
+        (self.told.calls_seen, self.told.calls_total) = (seen, total);
+        self.told.rejected = self.report.rejected();
+        (self.progress)(self.told);
+    }
+
+    /// Tells how far it came; `total` is what the server says of the list that is being read.
+    fn tell(&mut self, list: List, total: Option<u64>) {
+        let total = total.unwrap_or(0);
+        match list {
+            List::Leads => (self.told.leads_seen, self.told.leads_total) = (self.report.leads.seen, total),
+            List::Appointments => {
+                (self.told.appointments_seen, self.told.appointments_total) = (self.report.appointments.seen, total);
+            }
+            List::Calls | List::Calendars => {}
+        }
+        self.told.rejected = self.report.rejected();
+        (self.progress)(self.told);
     }
 
     async fn leads(&mut self) -> Result<(), SyncError> {
@@ -126,6 +229,7 @@ impl Run<'_> {
             page.rows.retain(|lead| met.insert(&lead.id));
             let counts = apply::leads_page(self.store, page.rows).await?;
             add(&mut self.report.leads, counts);
+            self.tell(List::Leads, page.total);
             read += page.sent;
             if is_last(page.sent, u64::from(LEADS_PAGE), read, page.total) {
                 break;
@@ -156,6 +260,7 @@ impl Run<'_> {
             page.rows.retain(|appointment| met.insert(&appointment.id));
             let counts = apply::appointments_page(self.store, page.rows).await?;
             add(&mut self.report.appointments, counts);
+            self.tell(List::Appointments, page.total);
             read += page.sent;
             if is_last(page.sent, 100, read, page.total) {
                 break;
@@ -184,12 +289,4 @@ fn add(counts: &mut Counts, page: Counts) {
     counts.changed += page.changed;
     counts.unchanged += page.unchanged;
     counts.removed += page.removed;
-}
-
-/// A list that this role may not read is not synced, and what is known of it stays.
-fn tolerate_forbidden(done: Result<(), SyncError>) -> Result<(), SyncError> {
-    match done {
-        Err(SyncError::Upstream(UpstreamError::Forbidden)) => Ok(()),
-        done => done,
-    }
 }

@@ -1,6 +1,6 @@
 //! What a sync did, in the words of the command line.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::store::Upserted;
 
@@ -32,6 +32,68 @@ impl Counts {
     }
 }
 
+/// A list of the CRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum List {
+    /// Calls.
+    Calls,
+    /// Leads.
+    Leads,
+    /// Appointments.
+    Appointments,
+    /// Calendars.
+    Calendars,
+}
+
+impl List {
+    /// The word that crosses to the window.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Leads => "leads",
+            Self::Appointments => "appointments",
+            Self::Calendars => "calendars",
+        }
+    }
+}
+
+/// Lists that the role or the business may not read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refused {
+    /// Calls.
+    pub calls: bool,
+    /// Leads.
+    pub leads: bool,
+    /// Appointments.
+    pub appointments: bool,
+    /// Calendars, which no agent may list.
+    pub calendars: bool,
+}
+
+impl Refused {
+    /// Which.
+    pub fn lists(self) -> impl Iterator<Item = List> {
+        let all = [
+            (self.calls, List::Calls),
+            (self.leads, List::Leads),
+            (self.appointments, List::Appointments),
+            (self.calendars, List::Calendars),
+        ];
+        all.into_iter().filter_map(|(refused, list)| refused.then_some(list))
+    }
+
+    pub(super) fn set(&mut self, list: List, refused: bool) {
+        *match list {
+            List::Calls => &mut self.calls,
+            List::Leads => &mut self.leads,
+            List::Appointments => &mut self.appointments,
+            List::Calendars => &mut self.calendars,
+        } = refused;
+    }
+}
+
 /// What one sync did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SyncReport {
@@ -47,6 +109,9 @@ pub struct SyncReport {
     pub requests: u64,
     /// How long it took.
     pub duration_ms: u64,
+    /// Lists that were left out.
+    #[serde(skip)]
+    pub refused: Refused,
 }
 
 impl SyncReport {

@@ -13,6 +13,7 @@ use aftercall_domain::zone;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use super::{UpstreamError, calls_page};
 
@@ -222,8 +223,8 @@ pub struct RecentCall {
     pub has_recording: bool,
     /// The newest job for its recording failed.
     pub recording_failed: bool,
-    /// Changes with status, duration, moment of the last change, transcript, summary, lead and recording's job. Made
-    /// by this version for this device: worth nothing elsewhere.
+    /// Changes with status, duration, moment of the last change, transcript, summary and lead. Kept from
+    /// version to version: a hash that means another thing would make every call look changed.
     pub stamp: i64,
 }
 
@@ -347,9 +348,9 @@ pub(super) fn sid(text: Option<String>) -> Result<Option<CallSid>, Rejected> {
 }
 
 fn recent_call(row: RecentRow) -> Result<RecentCall, Rejected> {
-    let mut hasher = DefaultHasher::new();
-    (&row.status, row.duration, &row.ended_at, &row.transcript, &row.summary, &row.recording_status, row.lead_id)
-        .hash(&mut hasher);
+    let seen = (&row.status, row.duration, &row.ended_at, &row.transcript, &row.summary, row.lead_id);
+    let digest = Sha256::digest(serde_json::to_vec(&seen).map_err(|_| Rejected)?);
+    let stamp = digest.first_chunk().map_or(0, |first| i64::from_le_bytes(*first));
     Ok(RecentCall {
         sid: sid(row.call_sid)?.ok_or(Rejected)?,
         lead_id: row.lead_id.map(LeadId),
@@ -358,7 +359,7 @@ fn recent_call(row: RecentRow) -> Result<RecentCall, Rejected> {
         transcript: transcript(row.transcript)?,
         has_recording: row.has_recording.unwrap_or(false),
         recording_failed: row.recording_status.as_deref() == Some("failed"),
-        stamp: hasher.finish().cast_signed(),
+        stamp,
     })
 }
 

@@ -3,5 +3,7 @@
 mod breaker;
 mod fetching;
 mod profile;
+mod schedule;
 mod session;
+mod sweep;
 mod syncing;

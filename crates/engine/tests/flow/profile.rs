@@ -75,6 +75,11 @@ impl Profile {
         Self::at(Options { clock: clock.clone(), ..options }, false, clock.clone()).await
     }
 
+    /// The other side's clock is another one.
+    pub async fn with_clocks(options: Options, server: &Arc<ManualClock>, mine: &Arc<ManualClock>) -> Self {
+        Self::at(Options { clock: server.clone(), ..options }, false, mine.clone()).await
+    }
+
     async fn at(options: Options, deaf: bool, clock: Arc<dyn Clock>) -> Self {
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
         let folder = tempfile::tempdir().expect("a folder");

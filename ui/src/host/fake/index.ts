@@ -53,6 +53,11 @@ export function fakeHost(scene: URLSearchParams): Host {
       : null,
     calls_seen: scene.get('sync') === 'first_sync' ? 1_250 : 0,
     calls_total: scene.get('sync') === 'first_sync' ? 4_120 : 0,
+    leads_seen: 0,
+    leads_total: 0,
+    appointments_seen: 0,
+    appointments_total: 0,
+    refused: scene.get('refused')?.split(',') ?? ['calendars'],
     rejected: 0,
   };
 
@@ -235,6 +240,7 @@ export function fakeHost(scene: URLSearchParams): Host {
       setTimeout(() => emit({ kind: 'sync', state: { ...sync, phase: 'fresh', last_success_at_ms: nowMs() } }), 900);
       return {};
     },
+    sync_nudge: () => ({}),
     sync_state: () => ({ ...sync }),
     calls_window: (ask) => {
       if (scene.get('error') === 'calls') fail('internal');

@@ -78,6 +78,15 @@ pub fn set_cookie(conn: &Connection, url: &str, cookie: Option<&SecretString>) -
     Ok(())
 }
 
+/// Keeps the role that the CRM at `url` says this person has now.
+///
+/// # Errors
+/// SQLite's.
+pub fn set_role(conn: &Connection, url: &str, role: &str) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE account SET role = ?2 WHERE source = 'crm' AND url = ?1")?.execute((url, role))?;
+    Ok(())
+}
+
 /// Signs out.
 ///
 /// # Errors

@@ -54,6 +54,12 @@ pub(super) fn remember(conn: &Connection, list_key: i64, hash: i64) -> Result<()
     Ok(())
 }
 
+/// The call was written from elsewhere: whatever its list says of it next is looked into, also what it said before.
+pub(super) fn doubt(conn: &Connection, list_key: i64) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE call_reads SET hash = 0 WHERE list_key = ?1")?.execute([list_key])?;
+    Ok(())
+}
+
 /// The next row of that call counts as changed, and it is not missed any more.
 pub(super) fn forget(conn: &Connection, list_key: i64) -> Result<(), StoreError> {
     conn.prepare_cached("DELETE FROM call_reads WHERE list_key = ?1")?.execute([list_key])?;

@@ -148,8 +148,10 @@ impl<'c> Writing<'c> {
                 (if here.is_none() { Upserted::Added } else { Upserted::Changed }, list_key)
             }
         };
-        if let Some(hash) = hash {
-            call_reads::remember(conn, list_key, hash)?;
+        match hash {
+            Some(hash) => call_reads::remember(conn, list_key, hash)?,
+            None if upserted == Upserted::Changed => call_reads::doubt(conn, list_key)?,
+            None => {}
         }
         Ok((upserted, list_key))
     }

@@ -5,6 +5,7 @@ pub mod account;
 pub mod appointments;
 pub mod calendars;
 pub mod call_reads;
+pub mod call_stamps;
 pub mod calls;
 pub mod health;
 pub mod jobs;

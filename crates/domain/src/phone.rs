@@ -25,6 +25,9 @@ pub fn display(text: &str) -> String {
 /// Digits by which a number is found, longest first: international (`972505550142`), national (`0505550142`) and the
 /// last seven, which match whatever the area code. Empty for what is not a number.
 pub fn search_keys(text: &str) -> Vec<String> {
+    if let Some(keys) = israeli_keys(text) {
+        return keys;
+    }
     let (international, national) = match parse(text) {
         Some(number) => (
             digits(&number.format().mode(Mode::E164).to_string()),
@@ -43,6 +46,24 @@ pub fn search_keys(text: &str) -> Vec<String> {
         keys.push(international[international.len() - 7..].to_owned());
     }
     keys
+}
+
+/// Nearly every number is Israeli, and written in a form that says so: these need no numbering plan.
+fn israeli_keys(text: &str) -> Option<Vec<String>> {
+    let is_plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ' ' | '.' | '(' | ')');
+    let number = text.trim();
+    let (number, has_plus) = number.strip_prefix('+').map_or((number, false), |rest| (rest, true));
+    if !number.chars().all(is_plain) {
+        return None;
+    }
+    let digits = digits(number);
+    let subscriber = match digits.strip_prefix("972") {
+        Some(rest) if matches!(rest.len(), 8 | 9) && !rest.starts_with('0') => rest,
+        None if !has_plus && matches!(digits.len(), 9 | 10) => digits.strip_prefix('0').filter(|d| !d.starts_with('0'))?,
+        _ => return None,
+    };
+    let last = subscriber.len() - 7;
+    Some(vec![format!("972{subscriber}"), format!("0{subscriber}"), subscriber[last..].to_owned()])
 }
 
 /// The ASCII digits of a text, in order.

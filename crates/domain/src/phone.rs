@@ -59,7 +59,9 @@ fn israeli_keys(text: &str) -> Option<Vec<String>> {
     let digits = digits(number);
     let subscriber = match digits.strip_prefix("972") {
         Some(rest) if matches!(rest.len(), 8 | 9) && !rest.starts_with('0') => rest,
-        None if !has_plus && matches!(digits.len(), 9 | 10) => digits.strip_prefix('0').filter(|d| !d.starts_with('0'))?,
+        None if !has_plus && matches!(digits.len(), 9 | 10) => {
+            digits.strip_prefix('0').filter(|d| !d.starts_with('0'))?
+        }
         _ => return None,
     };
     let last = subscriber.len() - 7;

@@ -88,7 +88,11 @@ fn the_labelled_searches_find_what_a_reader_would_find() {
     let (mut all, mut traps, mut others) = (Tally::default(), Tally::default(), Tally::default());
     for row in list() {
         let is_found = is_found(&row.query, &index_text(&row.text));
-        for tally in [by_kind.entry(row.kind.clone()).or_default(), &mut all, if row.kind == "trap" { &mut traps } else { &mut others }] {
+        for tally in [
+            by_kind.entry(row.kind.clone()).or_default(),
+            &mut all,
+            if row.kind == "trap" { &mut traps } else { &mut others },
+        ] {
             tally.add(row.is_match, is_found);
         }
         if is_found != row.is_match {

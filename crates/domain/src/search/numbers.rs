@@ -93,7 +93,9 @@ mod tests {
 
     #[test]
     fn a_phone_number_is_read_however_it_is_parted() {
-        for text in ["050-555-0142", "050.555.0142", "+972 50 555 0142", "972-50-555-0142", "(050) 555-0142", "0505550142"] {
+        for text in
+            ["050-555-0142", "050.555.0142", "+972 50 555 0142", "972-50-555-0142", "(050) 555-0142", "0505550142"]
+        {
             assert_eq!(taken(text), Some(text));
             let keys = phone_at(&format!("{text} ענה")).map(|phone| phone.keys);
             assert_eq!(keys, Some(vec!["972505550142".to_owned(), "0505550142".into(), "5550142".into()]), "{text}");
@@ -104,7 +106,9 @@ mod tests {
 
     #[test]
     fn dates_amounts_and_order_numbers_are_no_phone_numbers() {
-        for text in ["4471", "01.02.2026 10", "2026-11-25", "1,234,567", "12:30", "5g", "100 200 300", "", "+", "(", "0"] {
+        for text in
+            ["4471", "01.02.2026 10", "2026-11-25", "1,234,567", "12:30", "5g", "100 200 300", "", "+", "(", "0"]
+        {
             assert_eq!(taken(text), None, "{text}");
         }
         assert!(taken(&"9".repeat(500)).is_none());

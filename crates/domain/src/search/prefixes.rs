@@ -84,10 +84,7 @@ fn partings(vocabulary: &Vocabulary, key: Key) -> impl Iterator<Item = (usize, u
         .filter_map(move |cut| vocabulary.stack(fold::head(key, cut), cut).map(|stack| (cut, stack)))
         .flat_map(move |(cut, stack)| {
             let rest = key << (5 * cut);
-            let doubled = cut > 0
-                && length - cut > 2
-                && fold::letter(rest, 0) == VAV
-                && fold::letter(rest, 1) == VAV;
+            let doubled = cut > 0 && length - cut > 2 && fold::letter(rest, 0) == VAV && fold::letter(rest, 1) == VAV;
             std::iter::once((cut, stack, rest, false)).chain(doubled.then_some((cut, stack, rest << 5, true)))
         })
 }
@@ -273,7 +270,10 @@ fn factor(key: Key, reading: &Reading, entry: &Entry, around: &Around) -> f32 {
     }
     if around.after.has(Traits::DEFINITE) {
         // בשורה השלישית: the adjective has the article, so the noun has it, hidden in the preposition.
-        if fold::letter(reading.rest, fold::letters(reading.rest) - 1) == HE && last != MEM && (last == HE || is_preposition) {
+        if fold::letter(reading.rest, fold::letters(reading.rest) - 1) == HE
+            && last != MEM
+            && (last == HE || is_preposition)
+        {
             factor *= 8.0;
         }
     } else if around.after.has(Traits::ADJECTIVE) {

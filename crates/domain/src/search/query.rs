@@ -83,6 +83,9 @@ fn is_number_like(part: &str) -> bool {
         && part.chars().all(|c| {
             c.is_ascii_digit()
                 || is_invisible(c)
-                || matches!(c, '-' | '+' | '(' | ')' | '.' | ',' | '*' | '#' | '/' | '\u{05BE}' | '\u{2010}' | '\u{2011}')
+                || matches!(
+                    c,
+                    '-' | '+' | '(' | ')' | '.' | ',' | '*' | '#' | '/' | '\u{05BE}' | '\u{2010}' | '\u{2011}'
+                )
         })
 }

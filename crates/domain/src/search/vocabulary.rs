@@ -122,7 +122,10 @@ impl Vocabulary {
             mixture.iter().zip(&by_kind).map(|(part, rates)| part * rates[stack]).sum()
         };
         Some(Self {
-            rates: mixtures.iter().map(|mixture| (0..stack_count).map(|stack| rate(mixture, stack)).collect()).collect(),
+            rates: mixtures
+                .iter()
+                .map(|mixture| (0..stack_count).map(|stack| rate(mixture, stack)).collect())
+                .collect(),
             unknown_rates: (0..stack_count).map(|stack| rate(&[1.0 / KINDS as f32; KINDS], stack)).collect(),
             keys,
             weights,

@@ -1,17 +1,21 @@
 //! The search index: words folded by `domain::search`, under the row's place in its list.
+//!
+//! Prefixes are cut when a row is written, where its sentences are at hand, not when somebody asks: a query is then two
+//! or three words, and each is one run through the index. FTS5 parts the words at spaces only (`tokenize = 'ascii'`):
+//! they are folded already.
 
-use aftercall_domain::search::{QueryWord, index_number, index_text, query_words};
+use aftercall_domain::search::{QueryWord, index_row, query_words};
 use rusqlite::Connection;
 
 use super::StoreError;
 use super::list_key::Listed;
 
-/// The words under which a row is found.
-pub(crate) fn document(texts: &[Option<&str>], numbers: &[Option<&str>]) -> String {
-    let mut words: Vec<String> = texts.iter().flatten().map(|text| index_text(text)).collect();
-    words.extend(numbers.iter().flatten().map(|number| index_number(number)));
-    words.retain(|text| !text.is_empty());
-    words.join(" ")
+/// The words under which a row is found: `names` of whom it is about, `texts` about it, `numbers` that belong to it.
+pub(crate) fn document(names: &[Option<&str>], texts: &[Option<&str>], numbers: &[Option<&str>]) -> String {
+    fn present<'a>(all: &[Option<&'a str>]) -> Vec<&'a str> {
+        all.iter().flatten().copied().collect()
+    }
+    index_row(&present(names), &present(texts), &present(numbers))
 }
 
 /// What is typed, as an FTS5 query. None when nothing is looked for; a query of signs only finds nothing.
@@ -29,9 +33,20 @@ pub(crate) fn expression(query: &str) -> Option<String> {
 
 fn any_form(word: &QueryWord) -> String {
     // Folded words hold letters and digits only, so quoting needs no escape.
-    let star = if word.is_prefix { "*" } else { "" };
-    let forms: Vec<String> = word.forms.iter().map(|form| format!("\"{form}\"{star}")).collect();
-    format!("({})", forms.join(" OR "))
+    let all_words = |form: &String| {
+        let words: Vec<String> = form.split(' ').map(|word| format!("\"{word}\"*")).collect();
+        if words.len() > 1 { format!("({})", words.join(" AND ")) } else { words.join("") }
+    };
+    format!("({})", word.forms.iter().map(all_words).collect::<Vec<_>>().join(" OR "))
+}
+
+/// Nothing is indexed, as after a migration that made the index anew.
+pub(crate) fn is_empty(conn: &Connection, table: Listed) -> Result<bool, StoreError> {
+    let sql = match table {
+        Listed::Calls => "SELECT NOT EXISTS (SELECT 1 FROM call_search)",
+        Listed::Leads => "SELECT NOT EXISTS (SELECT 1 FROM lead_search)",
+    };
+    Ok(conn.query_row(sql, [], |row| row.get(0))?)
 }
 
 /// Replaces the words of a row; `was` is the place it had before.

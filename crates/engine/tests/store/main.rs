@@ -4,6 +4,7 @@ mod frozen;
 mod lists;
 mod place;
 mod sealed;
+mod searching;
 mod secrets;
 mod upgrade;
 mod vault;

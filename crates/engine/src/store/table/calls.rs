@@ -6,6 +6,7 @@ use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::{CallSid, LeadId, Source};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
+use super::leads::FoundBy;
 use super::{Checked, call_reads, leads, listening};
 use crate::store::list_key::{self, Listed};
 use crate::store::{StoreError, Upserted, search};
@@ -86,8 +87,8 @@ struct Writing<'c> {
     conn: &'c Connection,
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
-    /// Names of the leads that were looked at; their rows are there.
-    names: HashMap<LeadId, Option<String>>,
+    /// Leads that were looked at; their rows are there.
+    leads: HashMap<LeadId, FoundBy>,
     /// Nobody listened to anything yet.
     nothing_heard: bool,
 }
@@ -113,7 +114,7 @@ impl<'c> Writing<'c> {
                      heard)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             )?,
-            names: HashMap::new(),
+            leads: HashMap::new(),
             nothing_heard,
         })
     }
@@ -143,8 +144,9 @@ impl<'c> Writing<'c> {
                 if let Some(was) = held.filter(|was| *was != list_key) {
                     call_reads::rename(conn, was, list_key)?;
                 }
-                let name = call.lead_id.and_then(|lead| self.names.get(&lead)).and_then(Option::as_deref);
-                index(conn, call, name, held, list_key)?;
+                let nobody = FoundBy::default();
+                let lead = call.lead_id.and_then(|lead| self.leads.get(&lead)).unwrap_or(&nobody);
+                index(conn, call, lead, held, list_key)?;
                 (if here.is_none() { Upserted::Added } else { Upserted::Changed }, list_key)
             }
         };
@@ -158,10 +160,10 @@ impl<'c> Writing<'c> {
 
     fn ensure_lead(&mut self, call: &Call) -> Result<(), StoreError> {
         if let Some(lead) = call.lead_id
-            && !self.names.contains_key(&lead)
+            && !self.leads.contains_key(&lead)
         {
             leads::ensure(self.conn, lead)?;
-            self.names.insert(lead, leads::name(self.conn, lead)?);
+            self.leads.insert(lead, leads::found_by(self.conn, lead)?);
         }
         Ok(())
     }
@@ -241,30 +243,41 @@ fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn index(
-    conn: &Connection,
-    call: &Call,
-    lead_name: Option<&str>,
-    was: Option<i64>,
-    now: i64,
-) -> Result<(), StoreError> {
+fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: i64) -> Result<(), StoreError> {
     let words = search::document(
-        &[lead_name, call.summary.as_deref()],
-        &[call.from_number.as_deref(), call.to_number.as_deref()],
+        &[lead.name.as_deref()],
+        &[call.summary.as_deref(), call.transcript.as_deref()],
+        &[call.from_number.as_deref(), call.to_number.as_deref(), lead.number.as_deref()],
     );
     search::put(conn, Listed::Calls, was, now, &words)
 }
 
-/// The calls of a lead are found by its new name. A hidden leg is found by no search.
-pub(super) fn index_of_lead(conn: &Connection, lead: LeadId, name: Option<&str>) -> Result<(), StoreError> {
+/// The calls of a lead are found by its new name and number. A hidden leg is found by no search.
+pub(super) fn index_of_lead(conn: &Connection, lead: LeadId, found_by: &FoundBy) -> Result<(), StoreError> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key"
     ))?;
     let calls = statement.query_map([lead.0], |row| Ok((from_row(row)?, row.get::<_, Option<i64>>(13)?)))?;
     for found in calls.collect::<Result<Vec<_>, _>>()? {
         if let (call, Some(key)) = found {
-            index(conn, &call, name, Some(key), key)?;
+            index(conn, &call, found_by, Some(key), key)?;
         }
+    }
+    Ok(())
+}
+
+fn lead_of(conn: &Connection, call: &Call) -> Result<FoundBy, StoreError> {
+    Ok(call.lead_id.map(|lead| leads::found_by(conn, lead)).transpose()?.unwrap_or_default())
+}
+
+fn index_all(conn: &Connection) -> Result<(), StoreError> {
+    let mut statement = conn.prepare(&format!(
+        "SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1 ORDER BY c.list_key"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (call, key) = (from_row(row)?, row.get(13)?);
+        index(conn, &call, &lead_of(conn, &call)?, None, key)?;
     }
     Ok(())
 }
@@ -276,6 +289,7 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
     let mut statement =
         conn.prepare(&format!("SELECT {COLUMNS} FROM call_log c WHERE c.list_key IS NULL AND c.listed = 1"))?;
     let calls = statement.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
+    let is_index_new = search::is_empty(conn, Listed::Calls)?;
     for call in calls {
         let sid = call.sid.as_str();
         let key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, None)?;
@@ -285,8 +299,12 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
         conn.prepare_cached("UPDATE call_log SET listed = ?2 WHERE call_sid = ?1")?
             .execute((sid, !is_short_leg(conn, &call)?))?;
         hide_parent(conn, &call)?;
-        let name = call.lead_id.map(|lead| leads::name(conn, lead)).transpose()?.flatten();
-        index(conn, &call, name.as_deref(), None, key)?;
+        if !is_index_new {
+            index(conn, &call, &lead_of(conn, &call)?, None, key)?;
+        }
+    }
+    if is_index_new {
+        index_all(conn)?;
     }
     call_reads::fill(conn)
 }

@@ -100,7 +100,7 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
         .query_row([lead.id.0], |row| Ok((lead_of(row)?, row.get::<_, Option<i64>>(15)?, row.get::<_, bool>(16)?)))
         .optional()?;
     let held = was.as_ref().and_then(|(_, held, _)| *held);
-    let old_name = name(conn, lead.id)?;
+    let old = found_by(conn, lead.id)?;
     let key = list_key::place(conn, Listed::Leads, lead.last_contact_at_ms, &id, held)?;
     let tags = serde_json::to_string(&lead.tags).map_err(|_| StoreError::BadValue("labels that are not JSON"))?;
     conn.prepare_cached(
@@ -133,10 +133,10 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
         lead.last_contact_at_ms,
         key,
     ])?;
-    let new_name = name(conn, lead.id)?;
-    index(conn, lead, new_name.as_deref(), held, key)?;
-    if old_name != new_name {
-        calls::index_of_lead(conn, lead.id, new_name.as_deref())?;
+    let new = found_by(conn, lead.id)?;
+    index(conn, lead, new.name.as_deref(), held, key)?;
+    if old != new {
+        calls::index_of_lead(conn, lead.id, &new)?;
     }
     row_hash::remember(conn, Kind::Lead, &id, hash)?;
     Ok(match was {
@@ -148,7 +148,11 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
 }
 
 fn index(conn: &Connection, lead: &Lead, name: Option<&str>, was: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let words = search::document(&[name, lead.email.as_deref()], &[lead.phone_e164.as_deref()]);
+    let words = search::document(
+        &[name],
+        &[lead.email.as_deref(), lead.summary.as_deref(), lead.notes.as_deref()],
+        &[lead.phone_e164.as_deref()],
+    );
     search::put(conn, Listed::Leads, was, now, &words)
 }
 
@@ -167,15 +171,45 @@ pub fn name(conn: &Connection, id: LeadId) -> Result<Option<String>, StoreError>
     Ok(statement.query_row([id.0], |row| row.get(0)).optional()?.flatten())
 }
 
+/// By what of its lead a call is found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FoundBy {
+    pub(super) name: Option<String>,
+    pub(super) number: Option<String>,
+}
+
+pub(super) fn found_by(conn: &Connection, id: LeadId) -> Result<FoundBy, StoreError> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {NAME}, l.phone_e164 FROM leads l WHERE l.id = ?1"))?;
+    let found = statement.query_row([id.0], |row| Ok(FoundBy { name: row.get(0)?, number: row.get(1)? }));
+    Ok(found.optional()?.unwrap_or_default())
+}
+
 /// Gives rows of an older installation what the lists need. Rows that have it are left alone.
 pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
     let mut statement =
         conn.prepare(&format!("SELECT {COLUMNS}, {NAME} FROM leads l WHERE l.list_key IS NULL AND l.placeholder = 0"))?;
     let found = statement.query_map([], |row| Ok((lead_of(row)?, row.get::<_, Option<String>>(16)?)))?;
+    let is_index_new = search::is_empty(conn, Listed::Leads)?;
     for (lead, name) in found.collect::<Result<Vec<_>, _>>()? {
         let key = list_key::place(conn, Listed::Leads, lead.last_contact_at_ms, &lead.id.to_string(), None)?;
         conn.prepare_cached("UPDATE leads SET list_key = ?2 WHERE id = ?1")?.execute((lead.id.0, key))?;
-        index(conn, &lead, name.as_deref(), None, key)?;
+        if !is_index_new {
+            index(conn, &lead, name.as_deref(), None, key)?;
+        }
+    }
+    if is_index_new {
+        index_all(conn)?;
+    }
+    Ok(())
+}
+
+fn index_all(conn: &Connection) -> Result<(), StoreError> {
+    let mut statement = conn.prepare(&format!(
+        "SELECT {COLUMNS}, {NAME} FROM leads l WHERE l.list_key IS NOT NULL AND l.placeholder = 0 ORDER BY l.list_key"
+    ))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        index(conn, &lead_of(row)?, row.get::<_, Option<String>>(16)?.as_deref(), None, row.get(15)?)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::shell::Shell;
 /// Runs a command of the contract.
 #[tauri::command]
 pub async fn rpc(shell: State<'_, Shell>, cmd: String, args: Value) -> Result<Value, WireError> {
-    contract::dispatch(shell.boot().await, &cmd, args).await
+    contract::dispatch(&*shell.boot().await, &cmd, args).await
 }
 
 /// Tells the window what happens by itself, until the window listens anew or the app stops.

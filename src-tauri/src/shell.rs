@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_app::start::{Access, Boot, StartOptions};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Answers of `rec://` under way at once: each is one whole buffer.
@@ -16,7 +16,7 @@ pub struct Shell(Arc<Inner>);
 
 struct Inner {
     options: StartOptions,
-    boot: OnceCell<Boot>,
+    boot: AsyncMutex<Option<Arc<Boot>>>,
     responses: Semaphore,
     listener: Mutex<CancellationToken>,
 }
@@ -31,20 +31,24 @@ impl Shell {
     pub fn with(options: StartOptions) -> Self {
         Self(Arc::new(Inner {
             options,
-            boot: OnceCell::new(),
+            boot: AsyncMutex::default(),
             responses: Semaphore::new(RESPONSES_MAX),
             listener: Mutex::new(CancellationToken::new()),
         }))
     }
 
-    /// The app; starts it for the first that asks.
-    pub async fn boot(&self) -> &Boot {
-        self.0.boot.get_or_init(|| Boot::start(self.0.options.clone())).await
+    /// The app; starts it for the first that asks, and again after its profile was wiped.
+    pub async fn boot(&self) -> Arc<Boot> {
+        let mut boot = self.0.boot.lock().await;
+        match boot.as_ref().filter(|running| !running.is_over()) {
+            Some(running) => Arc::clone(running),
+            None => Arc::clone(boot.insert(Arc::new(Boot::start(self.0.options.clone()).await))),
+        }
     }
 
     /// The app, where it has started.
-    pub fn started(&self) -> Option<&Boot> {
-        self.0.boot.get()
+    pub fn started(&self) -> Option<Arc<Boot>> {
+        self.0.boot.try_lock().ok()?.clone()
     }
 
     /// Room for one more answer.

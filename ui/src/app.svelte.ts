@@ -119,6 +119,22 @@ export class App {
     else this.#booted(boot);
   }
 
+  /** Resolves with the reason where it did not come to it. After a wipe the page loads anew, over an empty library. */
+  async signOut(wipe: boolean): Promise<string | undefined> {
+    try {
+      await this.host.call('session_sign_out', { wipe });
+    } catch (thrown) {
+      return this.say(`error_${HostError.from(thrown).code}`);
+    }
+    if (wipe) {
+      window.location.reload();
+      return undefined;
+    }
+    this.signingIn = false;
+    this.boot = await this.host.call('boot_state', {});
+    return undefined;
+  }
+
   async syncNow(): Promise<void> {
     if (this.sync.phase === 'sign_in_again') {
       this.signingIn = true;

@@ -70,6 +70,9 @@ contract! {
     boot_state: Nothing => BootState;
     /// Signs in to the CRM and starts syncing.
     session_sign_in: SignInAsk => AccountView;
+    /// Signs out and forgets the secrets; with `wipe` also destroys the key and everything that it sealed. After a wipe
+    /// the page loads anew.
+    session_sign_out: SignOutAsk => Nothing;
     /// Keeps the settings.
     settings_write: Settings => Settings;
     /// Syncs now. Returns at once; the events say the rest.

@@ -114,6 +114,13 @@ pub struct SignInAsk {
     pub stay_signed_in: bool,
 }
 
+/// Sign out.
+#[derive(Debug, Clone, Copy, Deserialize, TS)]
+pub struct SignOutAsk {
+    /// Destroy the key and remove everything from this device, not only the secrets.
+    pub wipe: bool,
+}
+
 /// What the pill at the top says; the worst one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]

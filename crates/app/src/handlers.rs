@@ -54,6 +54,11 @@ pub(crate) async fn session_sign_in(boot: &Boot, ask: SignInAsk) -> Result<Accou
     app.account().await?.ok_or(AppError::NotSignedIn)
 }
 
+pub(crate) async fn session_sign_out(boot: &Boot, ask: SignOutAsk) -> Result<Nothing, AppError> {
+    app(boot)?.sign_out(ask.wipe).await?;
+    Ok(Nothing {})
+}
+
 pub(crate) async fn settings_write(boot: &Boot, ask: Settings) -> Result<Settings, AppError> {
     settings::write(app(boot)?.store(), ask).await
 }

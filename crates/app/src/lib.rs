@@ -10,6 +10,7 @@ pub mod errors;
 pub mod events;
 pub mod fetch;
 mod handlers;
+pub mod leaving;
 mod library;
 mod log;
 pub mod profile;

@@ -4,11 +4,14 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use aftercall_domain::error::Code;
-use aftercall_engine::secrets::{KeyChoice, LIBRARY_FILE, RECORDINGS_FOLDER};
+use aftercall_engine::secrets::{KeyChoice, LIBRARY_FILE, RECORDINGS_FOLDER, SecretsError, destroy_root_key};
 use fs4::{FileExt, TryLockError};
 use secrecy::SecretString;
 
 const LOCK_FILE: &str = "lock";
+
+/// Its presence says that everything here is to be removed, and may be half removed.
+const WIPE_FILE: &str = "wipe";
 
 const LOGS_FOLDER: &str = "logs";
 
@@ -31,6 +34,17 @@ pub enum ProfileError {
     Missing,
     /// The file system refused.
     #[error("the profile's folder cannot be used: {}", .0.kind())]
+    Io(#[from] std::io::Error),
+}
+
+/// Why a profile was not wiped.
+#[derive(Debug, thiserror::Error)]
+pub enum WipeError {
+    /// The key was not destroyed; everything is as it was.
+    #[error(transparent)]
+    Key(#[from] SecretsError),
+    /// The key is destroyed; what it sealed is removed by the next start.
+    #[error("the files cannot be removed: {}", .0.kind())]
     Io(#[from] std::io::Error),
 }
 
@@ -98,6 +112,46 @@ impl ProfileFolder {
     /// Whether there is a library that a reader could open.
     pub fn has_library(&self) -> bool {
         self.library().is_file()
+    }
+
+    /// A wipe of this profile began and did not end.
+    pub fn is_being_wiped(&self) -> bool {
+        self.0.join(WIPE_FILE).exists()
+    }
+
+    /// Destroys the key, then removes everything that it sealed. To be called by whoever holds the lock, with the
+    /// library closed. A wipe that is interrupted is finished by the next start. Logs stay: they name nobody.
+    ///
+    /// # Errors
+    /// The key's, and then nothing was removed; the file system's.
+    pub fn wipe(&self, key: &KeyChoice) -> Result<(), WipeError> {
+        if !self.is_being_wiped() {
+            private(OpenOptions::new().create(true).truncate(false).write(true))
+                .open(self.0.join(WIPE_FILE))?
+                .sync_all()?;
+        }
+        if let Err(error) = destroy_root_key(&self.0, key) {
+            // Nothing is destroyed yet: the profile is as it was.
+            fs::remove_file(self.0.join(WIPE_FILE))?;
+            return Err(error.into());
+        }
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            // The library, its log, its copies.
+            if entry.file_name().to_string_lossy().starts_with(LIBRARY_FILE) {
+                if entry.file_type()?.is_dir() {
+                    fs::remove_dir_all(entry.path())?;
+                } else {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+        }
+        match fs::remove_dir_all(self.recordings()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        fs::remove_file(self.0.join(WIPE_FILE))?;
+        Ok(())
     }
 
     /// Takes the right to write, until the returned lock is dropped or the process ends.

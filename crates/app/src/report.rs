@@ -5,6 +5,13 @@ use aftercall_domain::ids::Source;
 use aftercall_domain::recording::{Reason, RecordingState};
 use serde::Serialize;
 
+/// `logout`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SignedOut {
+    /// The key is destroyed, and what it sealed is removed.
+    pub wiped: bool,
+}
+
 /// A recording, in a list of calls.
 #[derive(Debug, Clone, Serialize)]
 pub struct RecordingLine {

@@ -1,6 +1,7 @@
 //! From a folder to a running app, or to a reason why not. The window opens either way.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
@@ -117,6 +118,11 @@ impl Boot {
         }
     }
 
+    /// The profile was wiped: nothing works here any more, and a new start begins with an empty one.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Ready(app) if app.0.over.load(Ordering::SeqCst))
+    }
+
     /// Saves and stops.
     pub async fn close(&self) {
         if let Self::Ready(app) = self {
@@ -134,10 +140,12 @@ impl Boot {
 
 /// The running app. Cheap to clone; built once and passed.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     library: Library,
+    pub(crate) folder: ProfileFolder,
+    pub(crate) key: KeyChoice,
     access: Access,
     key_in_file: bool,
     limits: Limits,
@@ -145,7 +153,11 @@ struct Inner {
     sync: Mutex<Option<SyncLoop>>,
     sync_shown: watch::Sender<SyncState>,
     downloads: Downloads,
-    deck: Option<Deck>,
+    pub(crate) deck: Option<Deck>,
+    /// Held while somebody signs in or out: two at once would leave a sync or a queue behind that nobody stops.
+    pub(crate) signing: tokio::sync::Mutex<()>,
+    /// It was wiped: the window needs another.
+    pub(crate) over: AtomicBool,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Held for as long as the app may write.
@@ -171,6 +183,8 @@ impl App {
         let shown = syncing::never(&library.store).await?;
         let app = Self(Arc::new(Inner {
             library,
+            folder: opened.folder,
+            key: options.key.clone(),
             access: options.access,
             key_in_file: matches!(options.key, KeyChoice::File(_)),
             limits: options.limits,
@@ -179,6 +193,8 @@ impl App {
             sync_shown: watch::Sender::new(shown),
             downloads,
             deck,
+            signing: tokio::sync::Mutex::default(),
+            over: AtomicBool::new(false),
             tasks,
             stop,
             _lock: Mutex::new(opened.lock),
@@ -220,6 +236,7 @@ impl App {
         password: SecretString,
         stay_signed_in: bool,
     ) -> Result<SignedIn, AppError> {
+        let _turn = self.0.signing.lock().await;
         let (crm, view) =
             session::sign_in(self.store(), &self.0.limits, self.clock(), (url, email), password, stay_signed_in)
                 .await?;
@@ -322,19 +339,41 @@ impl App {
         lock(&self.0.crm).clone().ok_or(AppError::NotSignedIn)
     }
 
-    /// Saves the position, stops the sound, the sync and the downloads, and waits for them.
-    pub async fn close(&self) {
-        if let Some(deck) = &self.0.deck {
-            deck.close().await;
-        }
-        self.0.stop.cancel();
+    /// From now on nothing is synced or fetched. Returns the CRM that was.
+    pub(crate) async fn go_offline(&self) -> Option<Arc<Crm>> {
         let running = lock(&self.0.sync).take();
         if let Some(running) = running {
             running.stop().await;
         }
         self.0.downloads.stop().await;
+        lock(&self.0.crm).take()
+    }
+
+    /// Nobody is signed in: nothing is fresh, and nothing runs.
+    pub(crate) async fn show_no_sync(&self) -> Result<(), AppError> {
+        let never = syncing::never(self.store()).await?;
+        self.0.sync_shown.send_replace(never);
+        Ok(())
+    }
+
+    /// Saves the position, stops the sound, the sync and the downloads, and waits for them.
+    pub async fn close(&self) {
+        self.stop_all().await;
+        self.unlock();
+    }
+
+    pub(crate) async fn stop_all(&self) {
+        if let Some(deck) = &self.0.deck {
+            deck.close().await;
+        }
+        self.0.stop.cancel();
+        self.go_offline().await;
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// Another process may write from now on.
+    pub(crate) fn unlock(&self) {
         lock(&self.0._lock).take();
     }
 }
@@ -344,6 +383,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 struct Opened {
+    folder: ProfileFolder,
     store: Store,
     vault: Vault,
     lock: Option<WriteLock>,
@@ -364,6 +404,10 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
     }
     folder.prepare()?;
     let lock = folder.lock()?;
+    if folder.is_being_wiped() {
+        folder.wipe(&options.key)?;
+        folder.prepare()?;
+    }
     log::start(&folder.logs());
     let key = open_root_key(folder.path(), &options.key)?;
     let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
@@ -378,7 +422,7 @@ fn with_vault(
 ) -> Result<Opened, AppError> {
     let name_mac = store.read_blocking(profile::name_mac)?;
     let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
-    Ok(Opened { store, vault, lock })
+    Ok(Opened { folder: folder.clone(), store, vault, lock })
 }
 
 impl From<std::io::Error> for AppError {

@@ -37,6 +37,12 @@ pub enum Command {
         #[command(subcommand)]
         source: LoginSource,
     },
+    /// Forget the secrets; the library stays on this device
+    Logout {
+        /// Destroy the key and remove the library and the recordings too
+        #[arg(long)]
+        wipe: bool,
+    },
     /// Sync once
     Sync {
         /// Read everything again

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use aftercall_app::report::{
     AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported, FetchedAll,
-    Lead, Leads, PeaksReport, Played, SignedIn, Synced, TurnsReport,
+    Lead, Leads, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport,
 };
 use aftercall_domain::recording::{Reason, RecordingState};
 
@@ -38,6 +38,15 @@ fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// `logout`.
+pub fn signed_out(signed_out: &SignedOut) -> String {
+    if signed_out.wiped {
+        "Signed out; the key is destroyed, the library and the recordings are removed".to_owned()
+    } else {
+        "Signed out; the library stays on this device".to_owned()
+    }
 }
 
 fn head(words: &[&str]) -> Vec<String> {

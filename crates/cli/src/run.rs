@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
 use aftercall_app::start::{Access, App, Boot, StartOptions};
-use aftercall_app::{database, doctor};
+use aftercall_app::{database, doctor, leaving};
 use aftercall_domain::call::Direction;
 use aftercall_domain::error::Code;
 use secrecy::SecretString;
@@ -44,6 +44,21 @@ pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
                 DbCommand::Upgrade { file } => database::upgrade(file, &options(Access::Write)).await?,
             };
             output.answer(&report, human::database)
+        }
+        Command::Logout { wipe } => {
+            let signed_out = match Boot::start(options(Access::Write)).await {
+                Boot::Ready(app) => {
+                    let signed_out = app.sign_out(*wipe).await;
+                    app.close().await;
+                    signed_out?
+                }
+                // What cannot be opened can still be thrown away, unless somebody else is using it.
+                Boot::Refused(refusal) if *wipe && refusal.to_error().code() != Code::ProfileInUse => {
+                    leaving::wipe_unopened(&options(Access::Write)).await?
+                }
+                Boot::Refused(refusal) => return Err(refusal.into_error().into()),
+            };
+            output.answer(&signed_out, human::signed_out)
         }
         Command::Login { .. } | Command::Sync { .. } | Command::Fetch { .. } => {
             let app = open(options(Access::Write)).await?;

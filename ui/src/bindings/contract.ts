@@ -623,6 +623,15 @@ password: string,
 stay_signed_in: boolean, };
 
 /**
+ * Sign out.
+ */
+export type SignOutAsk = { 
+/**
+ * Destroy the key and remove everything from this device, not only the secrets.
+ */
+wipe: boolean, };
+
+/**
  * What the pill at the top says; the worst one wins.
  */
 export type SyncPhase = "never" | "first_sync" | "syncing" | "fresh" | "offline" | "server_unavailable" | "sign_in_again" | "rate_limited" | "forbidden" | "clock_wrong";
@@ -704,6 +713,9 @@ export interface Commands {
   boot_state: { args: Nothing; reply: BootState };
   /** Signs in to the CRM and starts syncing. */
   session_sign_in: { args: SignInAsk; reply: AccountView };
+  /** Signs out and forgets the secrets; with `wipe` also destroys the key and everything that it sealed. After a wipe
+ the page loads anew. */
+  session_sign_out: { args: SignOutAsk; reply: Nothing };
   /** Keeps the settings. */
   settings_write: { args: Settings; reply: Settings };
   /** Syncs now. Returns at once; the events say the rest. */

@@ -34,6 +34,16 @@ export const en = {
   sign_in_submit: 'Sign in',
   sign_in_busy: 'Signing in…',
   sign_in_back: 'Back to the library',
+  sign_out: 'Sign out',
+  sign_out_title: 'Sign out?',
+  sign_out_note:
+    'The session and the password are forgotten, and your other devices will be asked to sign in again. The calls and recordings stay on this computer, encrypted.',
+  erase_ask: 'Erase this device too…',
+  erase_title: 'Erase everything on this computer?',
+  erase_note:
+    'First the key is destroyed, then the library and the recordings are removed. Notes and marks that were not sent are lost. This cannot be undone.',
+  erase_confirm: 'Erase and sign out',
+  erase_busy: 'Erasing…',
   fill_url: 'Type the address of the CRM, for example https://crm.example.com',
   fill_email: 'Type your e-mail.',
   fill_password: 'Type your password.',

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod databases;
+mod leaving;
 mod recordings;
 mod records;
 mod world;

@@ -50,3 +50,20 @@ pub(super) fn create(path: &Path, key: &RootKey) -> Result<(), SecretsError> {
     }
     Ok(())
 }
+
+/// Overwrites and removes the key file; one that is not there is as good as removed. A file that holds no key is
+/// somebody else's, and stays.
+pub(super) fn remove(path: &Path) -> Result<(), SecretsError> {
+    if read(path)?.is_none() {
+        return Ok(());
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).open(path)?;
+    // A disk that writes elsewhere keeps the old bytes; the file system's own encryption is what helps there.
+    file.write_all(&[b'0'; HEX_DIGITS])?;
+    file.sync_all()?;
+    std::fs::remove_file(path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        sync_folder(folder)?;
+    }
+    Ok(())
+}

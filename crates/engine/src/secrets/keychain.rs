@@ -42,3 +42,11 @@ pub(super) fn set(store: &Arc<CredentialStore>, profile: &str, key: &RootKey) ->
         _ => Err(SecretsError::NoKeychain),
     }
 }
+
+/// Removes the key of that profile; one that is not there is as good as removed.
+pub(super) fn remove(store: &Arc<CredentialStore>, profile: &str) -> Result<(), SecretsError> {
+    match store.build(SERVICE, profile, None).and_then(|entry| entry.delete_credential()) {
+        Ok(()) | Err(Error::NoEntry) => Ok(()),
+        Err(_) => Err(SecretsError::NoKeychain),
+    }
+}

@@ -77,6 +77,15 @@ impl Marker {
         Ok(())
     }
 
+    /// Removes it, and with it the salt that a passphrase needs. Synced.
+    pub(super) fn remove(profile_dir: &Path) -> Result<(), SecretsError> {
+        match fs::remove_file(profile_dir.join(MARKER_FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        Ok(sync_folder(profile_dir)?)
+    }
+
     pub(super) fn salt(&self) -> Result<Vec<u8>, SecretsError> {
         hex::decode(&self.salt).map_err(|_| SecretsError::BadMarker)
     }

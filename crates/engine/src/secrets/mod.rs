@@ -159,6 +159,44 @@ pub fn open_root_key_in(
     Ok(key)
 }
 
+/// Destroys the root key of a profile, where `choice` says that it lies: from then on nothing that it sealed can be read
+/// by anybody. The profile's marker goes with it. Blocks, as [`open_root_key`] does.
+///
+/// # Errors
+/// `NoKeychain` where the keychain cannot be asked; then the key is as it was.
+pub fn destroy_root_key(profile_dir: &Path, choice: &KeyChoice) -> Result<(), SecretsError> {
+    match choice {
+        KeyChoice::Keychain => std::thread::scope(|scope| {
+            let asked = scope.spawn(|| destroy_root_key_in(profile_dir, choice, &keychain::platform_store));
+            asked.join().unwrap_or(Err(SecretsError::NoKeychain))
+        }),
+        _ => destroy_root_key_in(profile_dir, choice, &|| Err(SecretsError::NoKeychain)),
+    }
+}
+
+/// [`destroy_root_key`] with a keychain of the caller's: for tests.
+///
+/// # Errors
+/// As there.
+pub fn destroy_root_key_in(
+    profile_dir: &Path,
+    choice: &KeyChoice,
+    keychain: &dyn Fn() -> Result<Arc<CredentialStore>, SecretsError>,
+) -> Result<(), SecretsError> {
+    match choice {
+        KeyChoice::Keychain => {
+            // Without a marker nobody knows the entry's name any more: it was destroyed before.
+            if let Some(marker) = Marker::read(profile_dir)? {
+                keychain::remove(&keychain()?, &marker.profile)?;
+            }
+        }
+        KeyChoice::File(path) => key_file::remove(path)?,
+        // It is nowhere but in a person's head; without the salt in the marker it makes another key.
+        KeyChoice::Passphrase(_) => {}
+    }
+    Marker::remove(profile_dir)
+}
+
 fn existing(
     marker: &Marker,
     choice: &KeyChoice,

@@ -11,11 +11,11 @@ pub mod table;
 mod threads;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aftercall_domain::clock::Clock;
 use rusqlite::{Connection, Transaction};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 pub use self::changes::{ChangeSet, Tag};
 pub use self::error::StoreError;
@@ -23,7 +23,7 @@ pub use self::migrate::{Upgraded, check, latest_version, upgrade};
 pub use self::row_hash::{Upserted, of_raw as hash_of_raw};
 
 use self::open::{Access, Look};
-use self::threads::{READERS, Threads};
+use self::threads::{READERS, Threads, Work};
 use crate::secrets::DbKey;
 
 /// Change sets that a slow listener may be behind; beyond that it is told that it missed some, and asks for all.
@@ -36,7 +36,8 @@ pub struct Store {
 }
 
 struct Inner {
-    threads: Threads,
+    /// None once it was closed by hand.
+    threads: Mutex<Option<Threads>>,
     news: broadcast::Sender<ChangeSet>,
     path: PathBuf,
 }
@@ -86,7 +87,26 @@ impl Store {
         }
         let (news, _) = broadcast::channel(NEWS_KEPT);
         let threads = Threads::start(writer, readers)?;
-        Ok(Self { inner: Arc::new(Inner { threads, news, path: path.to_owned() }) })
+        Ok(Self { inner: Arc::new(Inner { threads: Mutex::new(Some(threads)), news, path: path.to_owned() }) })
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Option<Threads>> {
+        self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn readers(&self) -> Result<mpsc::Sender<Work>, StoreError> {
+        self.threads().as_ref().ok_or(StoreError::Closed)?.readers()
+    }
+
+    fn writer(&self) -> Result<mpsc::Sender<Work>, StoreError> {
+        self.threads().as_ref().ok_or(StoreError::Closed)?.writer()
+    }
+
+    /// Finishes what was accepted and closes the file now, however many clones there are: from here on every one of
+    /// them answers `Closed`. Blocks until the file is closed, so that it may be removed.
+    pub fn close_blocking(&self) {
+        let threads = self.threads().take();
+        drop(threads);
     }
 
     /// Where it is.
@@ -104,7 +124,7 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::reading(body);
-        self.inner.threads.readers()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        self.readers()?.send(work).await.map_err(|_| StoreError::Closed)?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -118,7 +138,7 @@ impl Store {
         F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::writing(body, self.inner.news.clone());
-        self.inner.threads.writer()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        self.writer()?.send(work).await.map_err(|_| StoreError::Closed)?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -132,7 +152,7 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::reading(body);
-        self.inner.threads.readers()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
+        self.readers()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
         asked.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -146,7 +166,7 @@ impl Store {
         F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::writing(body, self.inner.news.clone());
-        self.inner.threads.writer()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
+        self.writer()?.blocking_send(work).map_err(|_| StoreError::Closed)?;
         asked.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 

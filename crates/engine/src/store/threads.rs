@@ -42,12 +42,12 @@ impl Threads {
         Ok(Self { write, read: Some(read), joins })
     }
 
-    pub(super) fn writer(&self) -> Result<&mpsc::Sender<Work>, StoreError> {
-        self.write.as_ref().ok_or(StoreError::ReadOnly)
+    pub(super) fn writer(&self) -> Result<mpsc::Sender<Work>, StoreError> {
+        self.write.clone().ok_or(StoreError::ReadOnly)
     }
 
-    pub(super) fn readers(&self) -> Result<&mpsc::Sender<Work>, StoreError> {
-        self.read.as_ref().ok_or(StoreError::Closed)
+    pub(super) fn readers(&self) -> Result<mpsc::Sender<Work>, StoreError> {
+        self.read.clone().ok_or(StoreError::Closed)
     }
 }
 

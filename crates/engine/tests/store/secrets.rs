@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aftercall_domain::error::Code;
-use aftercall_engine::secrets::{KeyChoice, SecretsError, open_root_key, open_root_key_in};
+use aftercall_engine::secrets::{
+    KeyChoice, SecretsError, destroy_root_key, destroy_root_key_in, open_root_key, open_root_key_in,
+};
 use keyring_core::{CredentialStore, mock};
 use secrecy::SecretString;
 
@@ -214,4 +216,53 @@ async fn the_platforms_keychain_can_be_asked_from_an_async_runtime() {
             assert!(bytes_of(profile.path()).is_empty());
         }
     }
+}
+
+#[test]
+fn a_destroyed_key_is_gone_from_each_place_and_what_it_sealed_is_never_opened_again() {
+    let store = chain();
+    let by_chain = folder();
+    let first = with_chain(by_chain.path(), &store).expect("made");
+    populate(by_chain.path());
+    let destroyed = destroy_root_key_in(by_chain.path(), &KeyChoice::Keychain, &|| Ok(store.clone()));
+    destroyed.expect("destroyed");
+    assert!(matches!(with_chain(by_chain.path(), &store), Err(SecretsError::KeyLost)));
+    fs::remove_file(by_chain.path().join("library.db")).expect("removed");
+    assert!(!same(&first, &with_chain(by_chain.path(), &store).expect("made anew")));
+
+    let by_file = folder();
+    let path = by_file.path().join("key");
+    let choice = KeyChoice::File(path.clone());
+    let profile = by_file.path().join("profile");
+    fs::create_dir(&profile).expect("a folder");
+    open_root_key(&profile, &choice).expect("made");
+    destroy_root_key(&profile, &choice).expect("destroyed");
+    assert!(!path.exists());
+    destroy_root_key(&profile, &choice).expect("twice is as good as once");
+
+    let by_passphrase = folder();
+    let before = open_root_key(by_passphrase.path(), &passphrase("a long one")).expect("made");
+    destroy_root_key(by_passphrase.path(), &passphrase("a long one")).expect("destroyed");
+    let after = open_root_key(by_passphrase.path(), &passphrase("a long one")).expect("made anew");
+    assert!(!same(&before, &after), "the salt went with the marker");
+}
+
+#[test]
+fn a_locked_keychain_destroys_nothing_and_a_file_that_is_no_key_stays() {
+    let store = chain();
+    let place = folder();
+    with_chain(place.path(), &store).expect("made");
+    populate(place.path());
+    let before = bytes_of(place.path());
+    let locked = destroy_root_key_in(place.path(), &KeyChoice::Keychain, &|| Err(SecretsError::NoKeychain));
+    assert!(matches!(locked, Err(SecretsError::NoKeychain)));
+    assert_eq!(bytes_of(place.path()), before);
+    with_chain(place.path(), &store).expect("still there");
+
+    let letter = place.path().join("letter.txt");
+    fs::write(&letter, "dear friend").expect("a file");
+    #[cfg(unix)]
+    fs::set_permissions(&letter, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("mode");
+    assert!(destroy_root_key(place.path(), &KeyChoice::File(letter.clone())).is_err());
+    assert_eq!(fs::read_to_string(letter).expect("bytes"), "dear friend");
 }

@@ -234,6 +234,10 @@ export function fakeHost(scene: URLSearchParams): Host {
       const { account } = boot();
       return account ?? fail('internal');
     },
+    session_sign_out: () => {
+      signedIn = false;
+      return {};
+    },
     settings_write: (next) => (settings = next),
     sync_now: () => {
       emit({ kind: 'sync', state: { ...sync, phase: 'syncing' } });

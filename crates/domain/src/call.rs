@@ -66,6 +66,50 @@ pub struct Call {
     pub has_recording: bool,
 }
 
+impl Call {
+    /// Fills what this row leaves empty with what another source says of the same call.
+    pub fn fill_from(&mut self, other: &Self) {
+        fn fill<T: Clone>(mine: &mut Option<T>, theirs: &Option<T>) {
+            if mine.is_none() {
+                mine.clone_from(theirs);
+            }
+        }
+        fill(&mut self.parent_sid, &other.parent_sid);
+        fill(&mut self.from_number, &other.from_number);
+        fill(&mut self.to_number, &other.to_number);
+        fill(&mut self.status, &other.status);
+        fill(&mut self.duration_s, &other.duration_s);
+        fill(&mut self.started_at_ms, &other.started_at_ms);
+        if self.direction == Direction::Unknown {
+            self.direction = other.direction;
+        }
+    }
+
+    /// This row after the other source said `now` where it had said `before`: what stood here as the other source had
+    /// said it, or not at all, follows; the rest stays.
+    #[must_use]
+    pub fn renewed_by(mut self, before: Option<&Self>, now: &Self) -> Self {
+        if let Some(before) = before {
+            fn empty<T: PartialEq>(mine: &mut Option<T>, theirs: &Option<T>) {
+                if mine == theirs {
+                    *mine = None;
+                }
+            }
+            empty(&mut self.parent_sid, &before.parent_sid);
+            empty(&mut self.from_number, &before.from_number);
+            empty(&mut self.to_number, &before.to_number);
+            empty(&mut self.status, &before.status);
+            empty(&mut self.duration_s, &before.duration_s);
+            empty(&mut self.started_at_ms, &before.started_at_ms);
+            if self.direction == before.direction {
+                self.direction = Direction::Unknown;
+            }
+        }
+        self.fill_from(now);
+        self
+    }
+}
+
 /// What a status word means for the person who reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

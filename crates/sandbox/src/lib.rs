@@ -1,5 +1,5 @@
-//! The other side, for development and tests: a real HTTP server that answers as the CRM does, quirks included,
-//! with invented people, real speech and scriptable faults. It shares no wire type with the client.
+//! The other side, for development and tests: a real HTTP server that answers as the CRM does and, under
+//! `/2010-04-01`, as Twilio does, quirks included, with invented people, real speech and scriptable faults. It shares no wire type with the client.
 //!
 //! ```no_run
 //! # async fn show() -> Result<(), aftercall_sandbox::SandboxError> {
@@ -21,6 +21,7 @@ mod routes;
 mod script;
 mod server;
 mod session;
+mod twilio;
 mod world;
 
 use aftercall_domain::clock::{Clock, SystemClock};
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use script::Script;
+pub use twilio::RecordingKey;
 
 /// Why a sandbox could not start.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +98,8 @@ pub struct Ready {
     pub password: String,
     /// An agent's account: may not list calendars.
     pub agent: Account,
+    /// The account at Twilio, and a key to it.
+    pub twilio: TwilioAccount,
     /// The newest calls with recordings: at least one for each file, more when the calls reach.
     pub recordings: Vec<RecordingOf>,
 }
@@ -107,6 +111,19 @@ pub struct Account {
     pub email: String,
     /// In plain text: nobody real.
     pub password: String,
+}
+
+/// How to ask Twilio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwilioAccount {
+    /// `http://127.0.0.1:PORT`, in place of Twilio's own host.
+    pub base_url: String,
+    /// `AC…`.
+    pub account_sid: String,
+    /// `SK…`.
+    pub key_sid: String,
+    /// The key's secret, in plain text: nobody real.
+    pub key_secret: String,
 }
 
 /// Which file a call's recording is.
@@ -128,6 +145,10 @@ impl Ready {
             "email": self.email,
             "password": self.password,
             "agent": {"email": self.agent.email, "password": self.agent.password},
+            "twilio": {
+                "base_url": self.twilio.base_url, "account_sid": self.twilio.account_sid,
+                "key_sid": self.twilio.key_sid, "key_secret": self.twilio.key_secret,
+            },
             "recordings": self.recordings.iter().map(|one| json!({
                 "call_sid": one.call_sid, "file": one.file, "sha256": one.sha256,
             })).collect::<Vec<_>>(),
@@ -182,6 +203,16 @@ impl Sandbox {
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.ready.url
+    }
+
+    /// The key pair of Twilio's encrypted recordings.
+    pub fn recording_key(&self) -> &RecordingKey {
+        self.server.world().twilio.key()
+    }
+
+    /// The account's own token at Twilio, in place of a key's secret.
+    pub fn twilio_auth_token(&self) -> &'static str {
+        twilio::AUTH_TOKEN
     }
 
     /// What was asked so far, oldest first; without the sandbox's own `/sandbox/requests`.

@@ -5,7 +5,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The CRM with invented people, for development and tests. Prints one JSON line when it is ready.
+/// The CRM and Twilio with invented people, for development and tests. Prints one JSON line when it is ready.
 #[derive(Parser)]
 #[command(name = "aftercall-sandbox")]
 struct Arguments {

@@ -8,8 +8,9 @@ use crate::message::Request;
 use crate::movement::Moved;
 use crate::script::Step;
 use crate::session::Refreshes;
-use crate::{Account, Options, Ready, RecordingOf, SandboxError, SeenRequest};
+use crate::{Account, Options, Ready, RecordingOf, SandboxError, SeenRequest, TwilioAccount};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A person who can sign in.
@@ -112,6 +113,8 @@ pub(crate) struct World {
     /// Per lead, its newest rows, newest first.
     calls_of_lead: HashMap<u64, Vec<u64>>,
     state: Mutex<State>,
+    pub twilio: crate::twilio::Side,
+    answers: AtomicU64,
     seen: Mutex<(Vec<SeenRequest>, Vec<u64>)>,
 }
 
@@ -174,6 +177,8 @@ impl World {
             files,
             calls_of_lead,
             state: Mutex::new(state),
+            twilio: crate::twilio::Side::default(),
+            answers: AtomicU64::new(0),
             seen: Mutex::new((Vec::new(), counters)),
         })
     }
@@ -184,6 +189,11 @@ impl World {
 
     pub(crate) fn now_us(&self) -> i64 {
         self.now_ms() * 1_000
+    }
+
+    /// Numbers answers, for those who give each an id.
+    pub(crate) fn count_answer(&self) -> u64 {
+        self.answers.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -207,6 +217,12 @@ impl World {
             email: USERS[0].email.to_owned(),
             password: USERS[0].password.to_owned(),
             agent: Account { email: USERS[1].email.to_owned(), password: USERS[1].password.to_owned() },
+            twilio: TwilioAccount {
+                base_url: url.to_owned(),
+                account_sid: crate::twilio::ACCOUNT_SID.to_owned(),
+                key_sid: crate::twilio::KEY_SID.to_owned(),
+                key_secret: crate::twilio::KEY_SECRET.to_owned(),
+            },
             recordings: recordings.collect(),
         }
     }

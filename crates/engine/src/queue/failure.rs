@@ -25,15 +25,22 @@ fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
         | UpstreamError::Captive { .. }
         | UpstreamError::RateLimited { .. }
         | UpstreamError::Truncated
+        | UpstreamError::Unverified
         | UpstreamError::Changed => Failure::Passing { code: error.code(), retry_after_ms: error.retry_after_ms() },
-        UpstreamError::SessionEnded | UpstreamError::WrongPassword => Failure::NeedsYou(Code::LoginExpired),
-        // The clock, a portal's page, a certificate: the same question has the same answer until somebody acts.
-        UpstreamError::Certificate | UpstreamError::NotAudio | UpstreamError::InvalidAddress => {
-            Failure::NeedsYou(error.code())
+        UpstreamError::SessionEnded | UpstreamError::WrongPassword | UpstreamError::BadCredentials => {
+            Failure::NeedsYou(Code::LoginExpired)
         }
+        // The clock, a portal's page, a certificate: the same question has the same answer until somebody acts.
+        UpstreamError::Certificate
+        | UpstreamError::NotAudio
+        | UpstreamError::InvalidAddress
+        | UpstreamError::InvalidAccount
+        | UpstreamError::ForeignRedirect
+        | UpstreamError::KeyMissing => Failure::NeedsYou(error.code()),
         UpstreamError::Forbidden | UpstreamError::NoBusiness => Failure::Forbidden,
         UpstreamError::NotFound => Failure::Missing { call_age_ms },
         UpstreamError::Gone => Failure::Permanent(Reason::Fact(Fact::DeletedAtSource)),
+        UpstreamError::NeverKept(fact) => Failure::Permanent(Reason::Fact(*fact)),
         UpstreamError::TooLarge => Failure::Permanent(Reason::Code(Code::UnsupportedAudio)),
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aftercall_domain::backoff::Moment;
+use aftercall_domain::backoff::{DAY_MS, Moment};
 use aftercall_domain::clock::Clock;
 use aftercall_domain::download::{Effect, Event, Wish};
-use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use aftercall_domain::recording::RecordingState;
+use rusqlite::Connection;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::fetch::{Ended, fetch};
 use super::ledger::{self, Now};
 use super::{Analyst, QueueError, recover};
-use crate::store::table::recordings::RecordingRow;
+use crate::store::table::recordings::{self, RecordingRow};
 use crate::store::table::{calls, jobs};
 use crate::store::{Store, StoreError};
 use crate::upstream::RecordingSource;
@@ -286,8 +287,7 @@ async fn turn(inside: &Arc<Inside>, runs: &mut JoinSet<()>) -> Result<(), StoreE
         let (now, within) = (inside.now(), Arc::clone(inside));
         let claimed = inside.parts.store.write(move |tx, changes| {
             let Some(id) = ledger::claim(tx, changes, now)? else { return Ok(None) };
-            let started_at_ms = id.sid().parse::<CallSid>().ok().map(|sid| calls::get(tx, &sid)).transpose()?;
-            let started_at_ms = started_at_ms.flatten().and_then(|call| call.started_at_ms);
+            let age_ms = call_age_ms(tx, &id, now.moment.now_ms)?;
             let cancel = within.cancel.child_token();
             let mut runs = within.runs();
             runs.next += 1;
@@ -295,7 +295,7 @@ async fn turn(inside: &Arc<Inside>, runs: &mut JoinSet<()>) -> Result<(), StoreE
             runs.running.insert(id.clone(), Run { number, cancel: cancel.clone() });
             runs.files.retain(|_, file| Arc::strong_count(file) > 1);
             let file = Arc::clone(runs.files.entry(id.clone()).or_default());
-            Ok(Some((id, started_at_ms.map(|at_ms| now.moment.now_ms - at_ms), number, cancel, file)))
+            Ok(Some((id, age_ms, number, cancel, file)))
         });
         let Some((id, call_age_ms, number, cancel, file)) = claimed.await? else { break };
         let inside = Arc::clone(inside);
@@ -311,6 +311,21 @@ async fn turn(inside: &Arc<Inside>, runs: &mut JoinSet<()>) -> Result<(), StoreE
         });
     }
     Ok(())
+}
+
+/// How old the recording's call is: whether a missing one may still come depends on it.
+fn call_age_ms(conn: &Connection, id: &RecordingId, now_ms: i64) -> Result<Option<i64>, StoreError> {
+    let call_sid = match recordings::get(conn, id)? {
+        Some(row) => Some(row.call_sid),
+        None => id.sid().parse::<CallSid>().ok(),
+    };
+    let Some(call) = call_sid.map(|sid| calls::get(conn, &sid)).transpose()?.flatten() else { return Ok(None) };
+    Ok(call.started_at_ms.map(|at_ms| match id.source() {
+        Source::Crm => now_ms - at_ms,
+        // Twilio makes the sound when the call has ended, and keeps it until somebody deletes it: no age means that it
+        // was cleaned up.
+        Source::Twilio => (now_ms - at_ms - call.duration_s.unwrap_or(0).saturating_mul(1_000)).min(DAY_MS),
+    }))
 }
 
 /// Writes how a run ended, unless the run was taken from it meanwhile.

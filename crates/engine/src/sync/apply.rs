@@ -12,7 +12,7 @@ use super::plan::{CallsCursor, Met, gone};
 use super::report::{Counts, Refused};
 use super::schedule::Kept;
 use crate::store::table::calls::ListedCall;
-use crate::store::table::{account, appointments, calendars, call_reads, calls, leads, sync_state};
+use crate::store::table::{account, appointments, calendars, call_reads, calls, leads, sync_state, twilio};
 use crate::store::{ChangeSet, Store, StoreError, Tag, Upserted};
 
 pub(super) const CALLS: &str = "calls";
@@ -54,8 +54,10 @@ pub(super) async fn calls_batch(
     rows: Vec<ListedCall>,
     cursor: CallsCursor,
 ) -> Result<Written, StoreError> {
+    let mut rows = rows;
     store
         .write(move |tx, changes| {
+            twilio::complete(tx, changes, rows.iter_mut().map(|row| &mut row.call))?;
             let mut counts = Counts::default();
             let mut list_keys = Vec::with_capacity(rows.len());
             for (upserted, list_key) in calls::upsert_listed(tx, &rows)? {

@@ -1,4 +1,4 @@
-//! From the CRM's lists into the library: what to read next (`plan`, pure), rows and cursor in one transaction
+//! From the CRM's and Twilio's lists into the library: what to read next (`plan`, pure), rows and cursor in one transaction
 //! (`apply`), what changed of older calls (`sweep`), and one sync or the window's endless row of them (`once`, `task`),
 //! by the clock (`schedule`, pure).
 
@@ -13,9 +13,11 @@ mod schedule;
 mod session;
 mod sweep;
 mod task;
+mod twilio;
 
 pub use error::SyncError;
 pub use once::{Depth, Progress, sync_once};
 pub use report::{Counts, List, Refused, SyncReport};
 pub use session::keep_session;
 pub use task::{CLOCK_WRONG_MS, SyncLoop, SyncOptions, SyncPhase, SyncStatus, last_success_at_ms};
+pub use twilio::{TwilioLoop, last_twilio_success_at_ms, sync_twilio};

@@ -278,12 +278,12 @@ fn is_last(sent: u64, page_rows: u64, read: u64, total: Option<u64>) -> bool {
     sent == 0 || total.map_or(sent < page_rows, |total| read >= total)
 }
 
-fn new_ones(met: &mut Met, fingerprints: &[u64]) -> u64 {
+pub(super) fn new_ones(met: &mut Met, fingerprints: &[u64]) -> u64 {
     // Fingerprints of broken rows are told apart from keys by the word beside them.
     fingerprints.iter().filter(|print| met.insert(&("rejected", **print))).count() as u64
 }
 
-fn add(counts: &mut Counts, page: Counts) {
+pub(super) fn add(counts: &mut Counts, page: Counts) {
     counts.seen += page.seen;
     counts.added += page.added;
     counts.changed += page.changed;

@@ -114,7 +114,34 @@ pub struct SyncReport {
     pub refused: Refused,
 }
 
+impl Counts {
+    fn and(self, other: Self) -> Self {
+        Self {
+            seen: self.seen + other.seen,
+            added: self.added + other.added,
+            changed: self.changed + other.changed,
+            unchanged: self.unchanged + other.unchanged,
+            removed: self.removed + other.removed,
+            rejected: self.rejected + other.rejected,
+        }
+    }
+}
+
 impl SyncReport {
+    /// Of two sources, one after the other. Only the CRM refuses lists one by one: it stands first.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls.and(other.calls),
+            leads: self.leads.and(other.leads),
+            appointments: self.appointments.and(other.appointments),
+            calendars: self.calendars.and(other.calendars),
+            requests: self.requests + other.requests,
+            duration_ms: self.duration_ms + other.duration_ms,
+            refused: self.refused,
+        }
+    }
+
     /// Rows that could not be read.
     pub fn rejected(&self) -> u64 {
         self.calls.rejected + self.leads.rejected + self.appointments.rejected + self.calendars.rejected

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::SETTLED_AFTER_MS;
 use super::report::Counts;
 use crate::store::table::call_stamps::{self, CallStamp};
-use crate::store::table::{calls, sync_state};
+use crate::store::table::{calls, sync_state, twilio};
 use crate::store::{ChangeSet, Store, StoreError, Tag, Upserted};
 use crate::upstream::{RECENT_PAGE, RecentCall, Side};
 
@@ -113,7 +113,8 @@ pub(super) async fn page(store: &Store, rows: Vec<RecentCall>, now_ms: i64) -> R
                 let Some(call) = calls::get(tx, &row.sid)? else { continue };
                 let before = call_stamps::get(tx, &row.sid)?;
                 let settled = call.started_at_ms.is_none_or(|at_ms| now_ms - at_ms > SETTLED_AFTER_MS);
-                let news = with_row(call.clone(), &row);
+                let mut news = with_row(call.clone(), &row);
+                twilio::complete(tx, changes, std::iter::once(&mut news))?;
                 let unseen = before.is_some_and(|before| before.stamp != row.stamp) && news == call;
                 if unseen && settled {
                     // A young one is read again every minute anyway, with all that its details would say.
@@ -141,7 +142,8 @@ pub(super) async fn details(
         .write(move |tx, changes| {
             let mut counts = Counts::default();
             if let (Some(known), Some(details)) = (calls::get(tx, &row.sid)?, details) {
-                let news = with_details(known.clone(), details);
+                let mut news = with_details(known.clone(), details);
+                twilio::complete(tx, changes, std::iter::once(&mut news))?;
                 if news != known {
                     write(tx, changes, &mut counts, &news)?;
                 }

@@ -443,7 +443,7 @@ fn length(answer: &Answer) -> Option<u64> {
 }
 
 /// `bytes 0-99/123420`, first and last byte and the whole length.
-fn content_range(value: &str) -> Option<(u64, u64, u64)> {
+pub(super) fn content_range(value: &str) -> Option<(u64, u64, u64)> {
     let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
     let (start, end) = range.split_once('-')?;
     let (start, end, total) = (start.parse().ok()?, end.parse::<u64>().ok()?, total.parse().ok()?);

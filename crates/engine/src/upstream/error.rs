@@ -1,6 +1,7 @@
 //! Why the CRM could not be asked, by cause.
 
 use aftercall_domain::error::{Code, Retry};
+use aftercall_domain::recording::Fact;
 
 /// Why a question to the CRM has no usable answer. Says no address, name or number.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,24 @@ pub enum UpstreamError {
     /// The body ended early, or is longer than announced.
     #[error("the body did not arrive whole")]
     Truncated,
+    /// What was given as an account, a key and a secret cannot be those.
+    #[error("an account is AC and 32 hexadecimal digits, a key SK and 32, and neither goes without its secret")]
+    InvalidAccount,
+    /// The account's key or token was refused.
+    #[error("the account, the key or its secret is wrong, or belongs to another region")]
+    BadCredentials,
+    /// The sound is encrypted, and its private key was not given or is another one.
+    #[error("the recording is encrypted, and its private key was not given here")]
+    KeyMissing,
+    /// An encrypted body is not what was sealed. Nothing of it is used.
+    #[error("the encrypted recording does not verify")]
+    Unverified,
+    /// The source made no recording, for this reason.
+    #[error("the source kept no recording ({})", .0.as_str())]
+    NeverKept(Fact),
+    /// A redirect to where no recording of ours is kept.
+    #[error("the server sent us to a place that is not trusted")]
+    ForeignRedirect,
     /// A range answer that does not fit the question or the file's first answer.
     #[error("the file changed while it was read")]
     Changed,
@@ -84,20 +103,23 @@ impl UpstreamError {
     /// The word for outsiders.
     pub fn code(&self) -> Code {
         match self {
-            Self::InvalidAddress => Code::InvalidInput,
+            Self::InvalidAddress | Self::InvalidAccount => Code::InvalidInput,
             Self::Offline | Self::Paused { offline: true, .. } => Code::Offline,
-            Self::Paused { offline: false, .. } | Self::Captive { .. } => Code::ServerUnavailable,
+            Self::Paused { offline: false, .. } | Self::Captive { .. } | Self::ForeignRedirect => {
+                Code::ServerUnavailable
+            }
             Self::TimedOut | Self::Certificate | Self::Unavailable { .. } | Self::NotData | Self::TooLarge => {
                 Code::ServerUnavailable
             }
             Self::RateLimited { .. } => Code::RateLimited,
-            Self::WrongPassword => Code::WrongPassword,
+            Self::WrongPassword | Self::BadCredentials => Code::WrongPassword,
             Self::SessionEnded => Code::LoginExpired,
             Self::Forbidden | Self::NoBusiness => Code::Forbidden,
-            Self::NotFound => Code::NotFound,
+            Self::NotFound | Self::NeverKept(_) => Code::NotFound,
+            Self::KeyMissing => Code::KeyLost,
             Self::Gone => Code::Gone,
             Self::NotAudio => Code::NotAudio,
-            Self::Truncated | Self::Changed => Code::Damaged,
+            Self::Truncated | Self::Changed | Self::Unverified => Code::Damaged,
         }
     }
 
@@ -105,17 +127,21 @@ impl UpstreamError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::InvalidAddress
+            | Self::InvalidAccount
             | Self::Forbidden
             | Self::NoBusiness
             | Self::NotFound
+            | Self::NeverKept(_)
             | Self::Gone
             | Self::TooLarge => Retry::Never,
-            Self::Certificate | Self::NotAudio => Retry::AfterUser,
-            Self::WrongPassword | Self::SessionEnded => Retry::AfterLogin,
+            Self::Certificate | Self::NotAudio | Self::KeyMissing | Self::ForeignRedirect => Retry::AfterUser,
+            Self::WrongPassword | Self::BadCredentials | Self::SessionEnded => Retry::AfterLogin,
             Self::Unavailable { .. } | Self::RateLimited { .. } | Self::Paused { .. } | Self::Captive { .. } => {
                 Retry::After(self.retry_after_ms().and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0))
             }
-            Self::Offline | Self::TimedOut | Self::NotData | Self::Truncated | Self::Changed => Retry::After(0),
+            Self::Offline | Self::TimedOut | Self::NotData | Self::Truncated | Self::Changed | Self::Unverified => {
+                Retry::After(0)
+            }
         }
     }
 

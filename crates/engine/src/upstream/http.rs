@@ -15,6 +15,7 @@ use url::Url;
 
 use super::UpstreamError;
 use super::gate::Gate;
+use super::twilio::is_public;
 
 /// The server hashes it for its audit: one stable word.
 const USER_AGENT: &str = concat!("Aftercall/", env!("CARGO_PKG_VERSION"));
@@ -175,6 +176,26 @@ fn builder(limits: &Limits, loopback: bool) -> reqwest::ClientBuilder {
     if loopback { builder.no_proxy() } else { builder.https_only(true) }
 }
 
+/// Refuses names that lead into a private network, at the moment of connecting: a name can change what it leads to.
+struct PublicOnly {
+    loopback: bool,
+}
+
+impl reqwest::dns::Resolve for PublicOnly {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let loopback = self.loopback;
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed = |ip: std::net::IpAddr| is_public(ip) || (loopback && ip.is_loopback());
+            if !found.iter().all(|address| allowed(address.ip())) {
+                return Err("the name leads into a private network".into());
+            }
+            let addresses: reqwest::dns::Addrs = Box::new(found.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
 impl Http {
     pub(super) fn new(limits: Limits, loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
         // Building fails where the platform's certificates cannot be read.
@@ -208,6 +229,16 @@ impl Http {
     /// Answers per status so far.
     pub(super) fn answers(&self) -> BTreeMap<u16, u64> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A client for addresses that an answer named: it connects to public ones only, whatever their names lead to.
+    /// With `loopback` this computer is one too.
+    pub(super) fn outside(limits: Limits, loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        let client = || {
+            let builder = builder(&limits, loopback).dns_resolver(PublicOnly { loopback }).gzip(false);
+            builder.build().map_err(|_| UpstreamError::Certificate)
+        };
+        Ok(Self { json: client()?, sound: client()?, ..Self::new(limits, loopback, clock)? })
     }
 
     pub(super) fn gate(&self) -> &Gate {

@@ -1,4 +1,4 @@
-//! The other side of the wire: what is asked of the CRM, and what its answers mean.
+//! The other side of the wire: what is asked of the CRM and of Twilio, and what their answers mean.
 //!
 //! Wire shapes stay in here: what leaves are domain values, counts of rows that could not be read, and errors by
 //! their cause. Nothing in here knows the database.
@@ -12,7 +12,9 @@ mod gate;
 mod http;
 mod origin;
 mod source;
+mod sources;
 mod split;
+mod twilio;
 mod wire;
 
 pub use auth::Credentials;
@@ -23,4 +25,9 @@ pub use error::UpstreamError;
 pub use http::Limits;
 pub use origin::Origin;
 pub use source::{Piece, Presence, RecordingSource};
+pub use sources::Sources;
+pub use twilio::{
+    CallsSpan, InvalidPrivateKey, NextPage, PrivateKey, RecordingStatus, Twilio, TwilioCall, TwilioCredentials,
+    TwilioPage, TwilioRecording, check_private_key, twilio_origin,
+};
 pub use wire::{Context, Page, RecentCall};

@@ -60,7 +60,7 @@ pub(crate) fn read_dropping_offset(text: &str) -> Option<DateTime> {
         .or_else(|| bare.parse::<jiff::civil::Date>().ok().map(|date| date.to_datetime(jiff::civil::Time::midnight())))
 }
 
-fn at(us: i64) -> Timestamp {
+pub(crate) fn at(us: i64) -> Timestamp {
     Timestamp::from_microsecond(us).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

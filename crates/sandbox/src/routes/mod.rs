@@ -82,6 +82,7 @@ fn find(method: &str, segments: &[&str]) -> Option<Endpoint> {
         ["health" | "healthz"] => endpoint("GET", Open, |_| {
             Response::new(200).with("content-type", "text/plain; charset=utf-8").with_body("ok")
         }),
+        ["sandbox", "twilio-key"] => endpoint("GET", Open, settings::twilio_key),
         ["sandbox", "requests"] => endpoint("GET", Open, settings::seen_requests),
         ["sandbox", "move"] => endpoint("POST", Open, moving::go_on),
         ["sandbox", "truth"] => endpoint("GET", Open, moving::truth),
@@ -145,6 +146,9 @@ fn find(method: &str, segments: &[&str]) -> Option<Endpoint> {
 
 /// The CRM's answer to a request, with its headers and its cookie.
 pub(crate) fn respond(world: &World, request: &Request) -> Response {
+    if crate::twilio::is_ours(&request.path) {
+        return crate::twilio::respond(world, request);
+    }
     let segments: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
     let session = Session::read(world, request.header("cookie"));
     let mut visit = Visit { world, request, segments: &segments, session, change: RefCell::new(None) };

@@ -51,7 +51,7 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
         // A server that does not know ranges answers with the whole file.
         request.headers.retain(|(name, _)| name != "range");
     }
-    let mut response = match steps.iter().find_map(replacement) {
+    let mut response = match steps.iter().find_map(|step| replacement(step, &request.path)) {
         Some(replaced) => replaced,
         None if steps.contains(&Step::Reset) && !steps.iter().any(|step| matches!(step, Step::CutAfter(_))) => {
             Response::new(500)
@@ -97,8 +97,9 @@ fn replace_body(response: &mut Response, body: Vec<u8>) {
 }
 
 /// The steps that answer in the CRM's place: its own state does not move (a scripted 502 is not a poll).
-fn replacement(step: &Step) -> Option<Response> {
+fn replacement(step: &Step, path: &str) -> Option<Response> {
     match step {
+        Step::Status(code) if *code >= 300 && crate::twilio::is_ours(path) => Some(crate::twilio::failure(path, *code)),
         Step::Status(code) if *code >= 300 => Some(failure(*code)),
         Step::Redirect(url) => Some(Response::html(302, "").with("location", url.clone())),
         Step::GzipBombBytes(bytes) => {

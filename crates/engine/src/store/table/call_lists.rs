@@ -111,7 +111,8 @@ fn select_listing() -> String {
         "SELECT {COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
          LEFT JOIN leads l ON l.id = c.lead_id
          LEFT JOIN recordings r ON r.id =
-             (SELECT id FROM recordings WHERE call_sid = c.call_sid ORDER BY created_at_ms, id LIMIT 1)",
+             (SELECT r.id FROM recordings r WHERE r.call_sid = c.call_sid ORDER BY {first} LIMIT 1)",
+        first = recordings::FIRST,
         name = super::leads::NAME,
         recording = recordings::COLUMNS,
     )

@@ -332,12 +332,13 @@ pub fn mark_removed_at(conn: &Connection, list_key: i64) -> Result<bool, StoreEr
     Ok(statement.execute([list_key])? > 0)
 }
 
-/// Sids of the calls that their source listed when last asked.
+/// Sids of the calls that the CRM listed when last asked.
 ///
 /// # Errors
 /// SQLite's.
 pub fn present_sids(conn: &Connection) -> Result<Vec<CallSid>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT call_sid FROM call_log WHERE removed_upstream = 0")?;
+    let mut statement =
+        conn.prepare_cached("SELECT call_sid FROM call_log WHERE removed_upstream = 0 AND source = 'crm'")?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     Ok(rows.into_iter().filter_map(|sid| sid.parse().ok()).collect())
 }

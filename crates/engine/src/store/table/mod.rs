@@ -14,6 +14,7 @@ pub mod listening;
 pub mod profile;
 pub mod recordings;
 pub mod sync_state;
+pub mod twilio;
 
 mod call_lists;
 

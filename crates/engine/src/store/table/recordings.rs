@@ -63,6 +63,10 @@ pub(super) const COLUMNS: &str = "r.id, r.call_sid, r.state, r.reason, r.polls, 
     r.bytes_here, r.bytes_total, r.codec, r.channels, r.sample_rate_hz, r.duration_ms, r.damaged_packets,
     r.created_at_ms, r.ready_at_ms";
 
+/// The order of a call's recordings: those that can be had before those that cannot, the CRM's before Twilio's, then
+/// the older ones. What a call's sid means is the first.
+pub(super) const FIRST: &str = "r.state IN ('unavailable', 'restricted'), r.id >= 'twilio:', r.created_at_ms, r.id";
+
 /// Reads [`COLUMNS`] from column `at` on; null when the join found no recording.
 pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<RecordingRow>> {
     let Some(Checked(id)) = row.get::<_, Option<Checked<RecordingId>>>(at)? else { return Ok(None) };
@@ -136,9 +140,8 @@ pub fn get(conn: &Connection, id: &RecordingId) -> Result<Option<RecordingRow>, 
 /// # Errors
 /// SQLite's.
 pub fn of_call(conn: &Connection, sid: &CallSid) -> Result<Vec<RecordingRow>, StoreError> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM recordings r WHERE r.call_sid = ?1 ORDER BY r.created_at_ms, r.id"
-    ))?;
+    let mut statement =
+        conn.prepare_cached(&format!("SELECT {COLUMNS} FROM recordings r WHERE r.call_sid = ?1 ORDER BY {FIRST}"))?;
     let rows = statement.query_map([sid.as_str()], |row| from_row(row, 0))?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     Ok(rows.into_iter().flatten().collect())

@@ -1,0 +1,309 @@
+//! A recording's sound from Twilio, as the queue asks for it. Sound is not in Twilio's description of its API: neither
+//! ranges nor lengths nor redirects are promised, so each is used where it is there and done without where it is not.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+
+use aftercall_domain::ids::RecordingId;
+use aftercall_domain::recording::Fact;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION};
+use http::{Method, StatusCode};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::super::crm::content_range;
+use super::super::http::{Answer, Question};
+use super::super::{Body, Piece, Presence, RecordingSource, UpstreamError};
+use super::failure::{self, Refusal};
+use super::redirect::{self, Target};
+use super::sealed::{TAG_BYTES, Wrapped};
+use super::{RecordingStatus, Twilio, TwilioRecording};
+
+/// An encrypted body must verify as a whole before any of it is used, so it is held in memory: about four hours of MP3.
+const SEALED_BYTES_MAX: u64 = 64 << 20;
+/// A body without a length is read once only to learn it, up to here.
+const UNSAID_BYTES_MAX: u64 = 512 << 20;
+/// The error's number for a recording that was too short to be kept, and for one in which nobody spoke.
+const TOO_SHORT: i64 = 16_101;
+const SILENT: i64 = 16_102;
+/// Facts are kept of so many recordings; then they are asked for anew.
+const KNOWN_MAX: usize = 256;
+
+/// What was learnt of recordings on the way.
+pub(super) type Known = HashMap<RecordingId, Facts>;
+
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    /// Two are not to be had of a recording of one.
+    channels: u8,
+    /// Length of the body, where the server does not say it each time.
+    total_bytes: Option<u64>,
+    wrapped: Option<Wrapped>,
+}
+
+/// What the sound's address answered.
+enum Asked {
+    Sound(Answer),
+    NotYet { retry_after_ms: Option<i64> },
+}
+
+impl Twilio {
+    fn known(&self, id: &RecordingId) -> Option<Facts> {
+        self.media.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    fn learn(&self, id: &RecordingId, facts: Facts) {
+        let mut known = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(id.clone(), facts);
+    }
+
+    /// The address is made of our own host, account and sid: the one in the row says `http`.
+    fn sound_url(&self, id: &RecordingId, channels: u8) -> Url {
+        self.list_url(&format!("Recordings/{}.mp3", id.sid()), &[("RequestedChannels", channels.to_string())])
+    }
+
+    /// Follows redirects by hand.
+    async fn follow(&self, url: Url, range: Option<(u64, u64)>) -> Result<Answer, UpstreamError> {
+        let mut question = Question { method: Method::GET, url, body: None, range, sound: true };
+        let mut own = true;
+        for _ in 0..=redirect::HOPS_MAX {
+            let answer =
+                if own { self.ask(&question).await? } else { self.outside.ask_as(&question, Vec::new()).await? };
+            if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok(answer);
+            }
+            let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            match redirect::target(&self.origin, &question.url, location.ok_or(UpstreamError::NotData)?)? {
+                Target::Own(url) => (question.url, own) = (url, true),
+                Target::Signed(url) => (question.url, own) = (url, false),
+            }
+        }
+        Err(UpstreamError::ForeignRedirect)
+    }
+
+    /// Asks for the sound with two channels, and once more with one where two are not to be had.
+    async fn sound(
+        &self,
+        id: &RecordingId,
+        facts: &mut Facts,
+        range: Option<(u64, u64)>,
+    ) -> Result<Asked, UpstreamError> {
+        loop {
+            let answer = self.follow(self.sound_url(id, facts.channels), range).await?;
+            match answer.status() {
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
+                    // An error is XML here even where success is sound.
+                    if matches!(
+                        answer.content_type().as_str(),
+                        "text/html" | "application/json" | "text/xml" | "application/xml"
+                    ) {
+                        return Err(UpstreamError::NotAudio);
+                    }
+                    return Ok(Asked::Sound(answer));
+                }
+                StatusCode::RANGE_NOT_SATISFIABLE => return Err(UpstreamError::Changed),
+                StatusCode::ACCEPTED => return Ok(Asked::NotYet { retry_after_ms: answer.retry_after_ms }),
+                StatusCode::BAD_REQUEST if facts.channels == 2 => facts.channels = 1,
+                _ => {
+                    let Refusal { code, retry_after_ms, error } = self.refusal(answer).await;
+                    return match code {
+                        Some(failure::NOT_READY) => Ok(Asked::NotYet { retry_after_ms }),
+                        _ => Err(error),
+                    };
+                }
+            }
+        }
+    }
+
+    /// The row first: it says why there is no sound, and how its key is wrapped.
+    async fn presence(&self, id: &RecordingId) -> Result<Presence, UpstreamError> {
+        let row = match self.recording(id).await {
+            // After 40 days a deleted recording's row is gone too.
+            Err(UpstreamError::NotFound) => return Err(UpstreamError::Gone),
+            row => row?,
+        };
+        match row.status {
+            RecordingStatus::InProgress | RecordingStatus::Processing => {
+                return Ok(Presence::NotYet { retry_after_ms: None });
+            }
+            RecordingStatus::Deleted => return Err(UpstreamError::Gone),
+            RecordingStatus::Absent => return Err(absent(&row)),
+            RecordingStatus::Completed | RecordingStatus::Other => {}
+        }
+        let wrapped = row.wrapped.map_err(|_| UpstreamError::Unverified)?;
+        if wrapped.as_ref().is_some_and(|wrapped| !self.has_key(wrapped)) {
+            // Said before megabytes are fetched that nobody can read.
+            return Err(UpstreamError::KeyMissing);
+        }
+        let mut facts = Facts { channels: 2, total_bytes: None, wrapped };
+        let answer = match self.sound(id, &mut facts, Some((0, 0))).await? {
+            Asked::NotYet { retry_after_ms } => return Ok(Presence::NotYet { retry_after_ms }),
+            Asked::Sound(answer) => answer,
+        };
+        let total_bytes = match total(&answer) {
+            Some(total_bytes) => total_bytes,
+            None => self.counted(answer).await?,
+        };
+        facts.total_bytes = Some(total_bytes);
+        let sealed = facts.wrapped.is_some();
+        self.learn(id, facts);
+        if !sealed {
+            return Ok(Presence::Here { total_bytes });
+        }
+        if total_bytes > SEALED_BYTES_MAX {
+            return Err(UpstreamError::TooLarge);
+        }
+        Ok(Presence::Here { total_bytes: total_bytes.checked_sub(TAG_BYTES).ok_or(UpstreamError::Unverified)? })
+    }
+
+    fn has_key(&self, wrapped: &Wrapped) -> bool {
+        wrapped.is_for(&self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The length of a body that does not say it.
+    async fn counted(&self, answer: Answer) -> Result<u64, UpstreamError> {
+        let mut response = answer.into_response();
+        let mut total_bytes = 0;
+        while let Some(chunk) = response.chunk().await.map_err(|_| UpstreamError::Truncated)? {
+            total_bytes += chunk.len() as u64;
+            if total_bytes > UNSAID_BYTES_MAX {
+                return Err(UpstreamError::TooLarge);
+            }
+        }
+        Ok(total_bytes)
+    }
+
+    async fn piece(&self, id: &RecordingId, first: u64, last: u64) -> Result<Piece, UpstreamError> {
+        let mut facts = match self.known(id) {
+            Some(facts) => facts,
+            None => {
+                self.presence(id).await?;
+                self.known(id).ok_or(UpstreamError::Changed)?
+            }
+        };
+        if let Some(wrapped) = facts.wrapped.clone() {
+            return self.opened(id, &mut facts, &wrapped).await;
+        }
+        let answer = match self.sound(id, &mut facts, Some((first, last))).await? {
+            // It was there a moment ago.
+            Asked::NotYet { retry_after_ms } => {
+                return Err(UpstreamError::Unavailable { status: 202, retry_after_ms });
+            }
+            Asked::Sound(answer) => answer,
+        };
+        if answer.status() == StatusCode::PARTIAL_CONTENT {
+            let header = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+            let (start, end, total_bytes) = header.and_then(content_range).ok_or(UpstreamError::Changed)?;
+            let length_bytes = end - start + 1;
+            if start != first || end > last || length(&answer).is_some_and(|bytes| bytes != length_bytes) {
+                return Err(UpstreamError::Changed);
+            }
+            let body = Body::new(answer.into_response(), length_bytes, self.http.limits());
+            return Ok(Piece { start, total_bytes, body });
+        }
+        let total_bytes = length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
+        let body = Body::new(answer.into_response(), total_bytes, self.http.limits());
+        Ok(Piece { start: 0, total_bytes, body })
+    }
+
+    /// A whole encrypted body, verified and opened.
+    async fn opened(&self, id: &RecordingId, facts: &mut Facts, wrapped: &Wrapped) -> Result<Piece, UpstreamError> {
+        let answer = match self.sound(id, facts, None).await? {
+            Asked::NotYet { retry_after_ms } => {
+                return Err(UpstreamError::Unavailable { status: 202, retry_after_ms });
+            }
+            Asked::Sound(answer) => answer,
+        };
+        let total_bytes = length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
+        if total_bytes > SEALED_BYTES_MAX {
+            return Err(UpstreamError::TooLarge);
+        }
+        let mut body = Body::new(answer.into_response(), total_bytes, self.http.limits());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(total_bytes).unwrap_or(0)));
+        while let Some(chunk) = body.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        let (keys, wrapped) = (self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone(), wrapped.clone());
+        let opening = tokio::task::spawn_blocking(move || wrapped.open(&keys, bytes));
+        let plain = opening.await.map_err(|_| UpstreamError::Unverified)??;
+        let total_bytes = plain.len() as u64;
+        Ok(Piece { start: 0, total_bytes, body: Body::of(Bytes::from_owner(Opened(plain))) })
+    }
+}
+
+/// The bytes are wiped when the last of them was stored.
+struct Opened(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Opened {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Why an absent recording was never kept.
+fn absent(row: &TwilioRecording) -> UpstreamError {
+    match row.error_code {
+        Some(TOO_SHORT) => UpstreamError::NeverKept(Fact::TooShort),
+        Some(SILENT) => UpstreamError::NeverKept(Fact::Silent),
+        _ => UpstreamError::NeverKept(Fact::NeverReady),
+    }
+}
+
+/// The whole length: of a part, from `Content-Range`; else the body's own.
+fn total(answer: &Answer) -> Option<u64> {
+    if answer.status() == StatusCode::PARTIAL_CONTENT {
+        let header = answer.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+        return content_range(header).map(|(_, _, total)| total);
+    }
+    length(answer)
+}
+
+/// `Content-Length`, which has been seen doubled: `335,335`.
+fn length(answer: &Answer) -> Option<u64> {
+    said_length(answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?)
+}
+
+fn said_length(value: &str) -> Option<u64> {
+    let mut lengths = value.split(',').map(|length| length.trim().parse::<u64>().ok());
+    let first = lengths.next()??;
+    lengths.all(|length| length == Some(first)).then_some(first)
+}
+
+impl RecordingSource for Twilio {
+    fn head<'a>(&'a self, id: &'a RecordingId) -> BoxFuture<'a, Result<Presence, UpstreamError>> {
+        Box::pin(self.presence(id))
+    }
+
+    fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+        Box::pin(self.piece(id, first, last))
+    }
+
+    fn resting_ms(&self) -> i64 {
+        self.http.gate().resting_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said_length;
+
+    #[test]
+    fn a_doubled_length_is_one_length_when_both_agree() {
+        for (value, read) in [
+            ("335", Some(335)),
+            ("335,335", Some(335)),
+            ("335, 335", Some(335)),
+            ("335,336", None),
+            ("", None),
+            ("x", None),
+            ("-1", None),
+        ] {
+            assert_eq!(said_length(value), read, "{value:?}");
+        }
+    }
+}

@@ -14,8 +14,8 @@ use aftercall_player::{OutputChoice, Phase, Player, PlayerError};
 use crate::errors::AppError;
 use crate::profile::ProfileFolder;
 use crate::report::{Check, CheckStatus, Diagnosis};
-use crate::session;
 use crate::start::{App, Boot, StartOptions};
+use crate::{session, twilio};
 
 /// A run that holds its job for longer than this is stuck.
 const STUCK_AFTER_MS: i64 = 10 * 60 * 1000;
@@ -30,15 +30,15 @@ fn check(id: &'static str, status: CheckStatus, cause: impl Into<String>, fix: O
     Check { id, status, cause: cause.into(), fix: fix.map(str::to_owned) }
 }
 
-fn ok(id: &'static str, cause: impl Into<String>) -> Check {
+pub(crate) fn ok(id: &'static str, cause: impl Into<String>) -> Check {
     check(id, CheckStatus::Ok, cause, None)
 }
 
-fn warn(id: &'static str, cause: impl Into<String>, fix: &str) -> Check {
+pub(crate) fn warn(id: &'static str, cause: impl Into<String>, fix: &str) -> Check {
     check(id, CheckStatus::Warn, cause, Some(fix))
 }
 
-fn fail(id: &'static str, cause: impl Into<String>, fix: &str) -> Check {
+pub(crate) fn fail(id: &'static str, cause: impl Into<String>, fix: &str) -> Check {
     check(id, CheckStatus::Fail, cause, Some(fix))
 }
 
@@ -104,7 +104,11 @@ async fn of_app(app: &App, options: &StartOptions) -> Vec<Check> {
         Err(error) => checks.push(fail("database", error.to_string(), "bring back a copy from the folder of backups")),
     }
     checks.push(synced(last_sync_ms, now_ms));
-    checks.push(session);
+    let twilio = twilio::check(app, &options.limits).await;
+    // Who has Twilio alone misses nothing.
+    let alone = twilio.is_some() && matches!(app.account().await, Ok(None));
+    checks.extend((!alone).then_some(session));
+    checks.extend(twilio);
     checks
 }
 

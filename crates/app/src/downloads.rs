@@ -9,7 +9,7 @@ use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
 use aftercall_engine::store::table::{jobs, recordings};
-use aftercall_engine::upstream::Crm;
+use aftercall_engine::upstream::Sources;
 use aftercall_engine::vault::VaultError;
 use aftercall_player::analyse;
 
@@ -25,13 +25,13 @@ pub(crate) struct Downloads {
 }
 
 impl Downloads {
-    /// Runs the queue against this CRM from now on; a former queue is stopped first.
-    pub async fn run(&self, library: &Library, crm: &Arc<Crm>) -> Result<(), AppError> {
+    /// Runs the queue against these sources from now on; a former queue is stopped first.
+    pub async fn run(&self, library: &Library, sources: Sources) -> Result<(), AppError> {
         self.stop().await;
         let parts = QueueParts {
             store: library.store.clone(),
             vault: library.vault.clone(),
-            source: crm.clone(),
+            source: Arc::new(sources),
             analyst: Arc::new(Ear),
             clock: library.clock.clone(),
         };

@@ -1,6 +1,5 @@
 //! Asking for recordings and waiting for them, for the command line.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall_domain::ids::{CallSid, RecordingId};
@@ -29,7 +28,7 @@ pub struct Outcome {
 
 pub(crate) async fn fetch(
     app: &App,
-    crm: &Arc<Crm>,
+    crm: Option<&Crm>,
     sids: &[CallSid],
     settled: impl Fn(u64),
 ) -> Result<Outcome, AppError> {
@@ -38,7 +37,7 @@ pub(crate) async fn fetch(
     let rows = read(app, sids).await?;
     let downloads = app.downloads()?;
     if !downloads.is_running() {
-        downloads.run(app.library(), crm).await?;
+        downloads.run(app.library(), app.sources()).await?;
     }
     let wanted: Vec<&RecordingId> = rows.iter().filter(|row| may_be_asked_for(row.state)).map(|row| &row.id).collect();
     for id in wanted {
@@ -57,7 +56,9 @@ pub(crate) async fn fetch(
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     };
-    keep_session(crm, app.store()).await?;
+    if let Some(crm) = crm {
+        keep_session(crm, app.store()).await?;
+    }
     let missing: Vec<&RecordingRow> = rows.iter().filter(|row| !row.state.is_stored()).collect();
     let failure = missing
         .first()

@@ -28,7 +28,7 @@ pub(crate) async fn boot_state(boot: &Boot, _: Nothing) -> Result<BootState, App
         Boot::Ready(app) => {
             let account = app.account().await?;
             Ok(BootState {
-                phase: if account.is_some() { BootPhase::Ready } else { BootPhase::SignIn },
+                phase: if account.is_some() || app.is_at_twilio() { BootPhase::Ready } else { BootPhase::SignIn },
                 error: None,
                 settings: settings::read(app.store()).await?,
                 account,

@@ -23,3 +23,4 @@ mod settings;
 mod sound;
 pub mod start;
 mod syncing;
+pub mod twilio;

@@ -260,6 +260,15 @@ pub struct SignedIn {
     pub business: String,
 }
 
+/// `login twilio`.
+#[derive(Debug, Clone, Serialize)]
+pub struct TwilioSignedIn {
+    /// Always `twilio`.
+    pub source: Source,
+    /// `AC…`.
+    pub account: String,
+}
+
 /// `sync`: the engine counts in the command line's own words.
 pub use aftercall_engine::sync::{Counts, SyncReport as Synced};
 

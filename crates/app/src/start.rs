@@ -10,8 +10,8 @@ pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{RootKey, open_root_key};
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
-use aftercall_engine::sync::{Depth, SyncLoop, sync_once};
-use aftercall_engine::upstream::{Crm, Limits};
+use aftercall_engine::sync::{Depth, SyncError, SyncLoop, TwilioLoop, sync_once, sync_twilio};
+use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
 use aftercall_engine::vault::Vault;
 use aftercall_player::OutputChoice;
 use secrecy::SecretString;
@@ -26,8 +26,8 @@ use crate::errors::AppError;
 use crate::events::Events;
 use crate::library::Library;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
-use crate::report::{SignedIn, Synced};
-use crate::{fetch, log, session, syncing};
+use crate::report::{SignedIn, Synced, TwilioSignedIn};
+use crate::{fetch, log, session, syncing, twilio};
 
 /// What the process will do with the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +138,24 @@ impl Boot {
     }
 }
 
+/// What a sync of all sources did.
+#[derive(Debug)]
+pub struct SyncedAll {
+    /// Of all that could be read.
+    pub synced: Synced,
+    /// The first failure.
+    pub failure: Option<AppError>,
+}
+
+impl SyncedAll {
+    fn take(&mut self, done: Result<Synced, SyncError>) {
+        match done {
+            Ok(synced) => self.synced = self.synced.and(synced),
+            Err(error) => self.failure = self.failure.take().or(Some(error.into())),
+        }
+    }
+}
+
 /// The running app. Cheap to clone; built once and passed.
 #[derive(Clone)]
 pub struct App(pub(crate) Arc<Inner>);
@@ -150,6 +168,8 @@ pub(crate) struct Inner {
     key_in_file: bool,
     limits: Limits,
     crm: Mutex<Option<Arc<Crm>>>,
+    twilio: Mutex<Option<Arc<Twilio>>>,
+    twilio_sync: Mutex<Option<TwilioLoop>>,
     sync: Mutex<Option<SyncLoop>>,
     sync_shown: watch::Sender<SyncState>,
     downloads: Downloads,
@@ -189,6 +209,8 @@ impl App {
             key_in_file: matches!(options.key, KeyChoice::File(_)),
             limits: options.limits,
             crm: Mutex::new(None),
+            twilio: Mutex::new(None),
+            twilio_sync: Mutex::new(None),
             sync: Mutex::new(None),
             sync_shown: watch::Sender::new(shown),
             downloads,
@@ -199,6 +221,14 @@ impl App {
             stop,
             _lock: Mutex::new(opened.lock),
         }));
+        // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.
+        if options.access != Access::Read {
+            match twilio::restore(app.store(), &app.0.limits, app.clock()).await {
+                Ok(Some(twilio)) => app.go_online_at_twilio(Arc::new(twilio)).await?,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(code = error.code().as_str(), %error, "twilio is left out"),
+            }
+        }
         if options.access != Access::Read
             && let Some(crm) = session::restore(app.store(), &app.0.limits, app.clock()).await?
         {
@@ -213,7 +243,7 @@ impl App {
         if self.0.access != Access::Window {
             return Ok(());
         }
-        self.0.downloads.run(self.library(), &crm).await?;
+        self.0.downloads.run(self.library(), self.sources()).await?;
         let former = lock(&self.0.sync).take();
         if let Some(former) = former {
             former.stop().await;
@@ -223,6 +253,50 @@ impl App {
         self.0.tasks.spawn(shown);
         *lock(&self.0.sync) = Some(running);
         Ok(())
+    }
+
+    /// From now on Twilio is synced and fetched from, beside the CRM.
+    async fn go_online_at_twilio(&self, twilio: Arc<Twilio>) -> Result<(), AppError> {
+        *lock(&self.0.twilio) = Some(Arc::clone(&twilio));
+        if self.0.access != Access::Window {
+            return Ok(());
+        }
+        self.0.downloads.run(self.library(), self.sources()).await?;
+        let former = lock(&self.0.twilio_sync).take();
+        if let Some(former) = former {
+            former.stop().await;
+        }
+        let running = TwilioLoop::start(twilio, self.store().clone(), self.clock().clone());
+        if lock(&self.0.crm).is_none() {
+            // Where there is a CRM, its freshness is what is shown.
+            let shown = syncing::show(running.status(), self.0.sync_shown.clone(), self.0.stop.child_token());
+            self.0.tasks.spawn(shown);
+        }
+        *lock(&self.0.twilio_sync) = Some(running);
+        Ok(())
+    }
+
+    /// Somebody signed in to Twilio.
+    pub(crate) fn is_at_twilio(&self) -> bool {
+        lock(&self.0.twilio).is_some()
+    }
+
+    /// Where recordings come from.
+    pub(crate) fn sources(&self) -> Sources {
+        let crm = lock(&self.0.crm).clone().map(|crm| crm as Arc<dyn RecordingSource>);
+        let twilio = lock(&self.0.twilio).clone().map(|twilio| twilio as Arc<dyn RecordingSource>);
+        Sources { crm, twilio }
+    }
+
+    /// Signs in to Twilio. The secret and the recordings' keys are kept, sealed.
+    ///
+    /// # Errors
+    /// `BadCredentials` and the rest of Twilio's; nothing is kept of a sign-in that failed.
+    pub async fn sign_in_to_twilio(&self, ask: twilio::TwilioSignIn) -> Result<TwilioSignedIn, AppError> {
+        let (twilio, signed_in) = twilio::sign_in(self.store(), &self.0.limits, self.clock(), ask).await?;
+        self.go_online_at_twilio(Arc::new(twilio)).await?;
+        self.0.downloads.signed_in().await?;
+        Ok(signed_in)
     }
 
     /// Signs in. The password is kept, sealed, where the person stays signed in.
@@ -259,14 +333,34 @@ impl App {
         Ok(self.store().read(account::get).await?.as_ref().map(session::view))
     }
 
-    /// Syncs once, and waits for it.
+    /// Syncs once with every source that somebody signed in to, and waits for it.
     ///
     /// # Errors
-    /// `NotSignedIn`; the first failure ends it, and what was read before stays.
+    /// `NotSignedIn`; the first failure of any source, after the others were read too.
     pub async fn sync_once(&self, full: bool) -> Result<Synced, AppError> {
-        let crm = self.crm()?;
+        let SyncedAll { synced, failure } = self.sync_all(full).await?;
+        failure.map_or(Ok(synced), Err)
+    }
+
+    /// As [`App::sync_once`], with what was read although a source failed. One source's failure stops no other.
+    ///
+    /// # Errors
+    /// `NotSignedIn`.
+    pub async fn sync_all(&self, full: bool) -> Result<SyncedAll, AppError> {
         let depth = if full { Depth::Full } else { Depth::Usual };
-        Ok(sync_once(&crm, self.store(), &**self.clock(), depth, &|_| {}, &self.0.stop).await?)
+        let (crm, twilio) = (lock(&self.0.crm).clone(), lock(&self.0.twilio).clone());
+        if crm.is_none() && twilio.is_none() {
+            return Err(AppError::NotSignedIn);
+        }
+        let (store, clock, stop) = (self.store(), &**self.clock(), &self.0.stop);
+        let mut all = SyncedAll { synced: Synced::default(), failure: None };
+        if let Some(crm) = crm {
+            all.take(sync_once(&crm, store, clock, depth, &|_| {}, stop).await);
+        }
+        if let Some(twilio) = twilio {
+            all.take(sync_twilio(&twilio, store, clock, depth, &|_| {}, stop).await);
+        }
+        Ok(all)
     }
 
     /// Asks for recordings, and waits until each is here, not to be had, or has used up its window or its polls.
@@ -274,8 +368,11 @@ impl App {
     /// # Errors
     /// `NotFound` for a call that is not in the library; `NotSignedIn`.
     pub async fn fetch(&self, sids: &[CallSid], settled: impl Fn(u64)) -> Result<fetch::Outcome, AppError> {
-        let crm = self.crm()?;
-        let outcome = fetch::fetch(self, &crm, sids, settled).await;
+        let crm = lock(&self.0.crm).clone();
+        if crm.is_none() && lock(&self.0.twilio).is_none() {
+            return Err(AppError::NotSignedIn);
+        }
+        let outcome = fetch::fetch(self, crm.as_deref(), sids, settled).await;
         if self.0.access != Access::Window {
             self.0.downloads.stop().await;
         }
@@ -285,6 +382,9 @@ impl App {
     /// Syncs soon, in the background.
     pub(crate) fn sync_now(&self) {
         if let Some(running) = lock(&self.0.sync).as_ref() {
+            running.sync_now();
+        }
+        if let Some(running) = lock(&self.0.twilio_sync).as_ref() {
             running.sync_now();
         }
     }
@@ -335,17 +435,18 @@ impl App {
         self.0.deck.as_ref().ok_or(AppError::InvalidInput("there is no player without a window"))
     }
 
-    fn crm(&self) -> Result<Arc<Crm>, AppError> {
-        lock(&self.0.crm).clone().ok_or(AppError::NotSignedIn)
-    }
-
     /// From now on nothing is synced or fetched. Returns the CRM that was.
     pub(crate) async fn go_offline(&self) -> Option<Arc<Crm>> {
         let running = lock(&self.0.sync).take();
         if let Some(running) = running {
             running.stop().await;
         }
+        let running = lock(&self.0.twilio_sync).take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
         self.0.downloads.stop().await;
+        lock(&self.0.twilio).take();
         lock(&self.0.crm).take()
     }
 

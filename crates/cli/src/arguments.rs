@@ -170,6 +170,28 @@ pub enum LoginSource {
         #[arg(long)]
         email: String,
     },
+    /// Twilio itself; the key's secret comes from standard input or AFTERCALL_SECRET
+    Twilio {
+        /// The account
+        #[arg(long, value_name = "AC…")]
+        account: String,
+        /// A key of the account; with the account's own sid the secret is its token
+        #[arg(long, value_name = "SK…")]
+        key: String,
+        /// Another region's address, or one on this computer
+        #[arg(long, value_name = "URL")]
+        base_url: Option<String>,
+        /// The private key of encrypted recordings, and the sid of its public one; may be given several times
+        #[arg(long, value_name = "CR…=FILE.pem", value_parser = recording_key)]
+        recording_key: Vec<(String, PathBuf)>,
+    },
+}
+
+fn recording_key(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((sid, file)) if sid.starts_with("CR") && !file.is_empty() => Ok((sid.to_owned(), file.into())),
+        _ => Err("write CR…=FILE.pem".to_owned()),
+    }
 }
 
 /// What to do with a database file.

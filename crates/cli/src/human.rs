@@ -6,7 +6,7 @@ use std::path::Path;
 
 use aftercall_app::report::{
     AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported, FetchedAll,
-    Lead, Leads, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport,
+    Lead, Leads, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport, TwilioSignedIn,
 };
 use aftercall_domain::recording::{Reason, RecordingState};
 
@@ -113,6 +113,10 @@ fn appointment_rows(appointments: &[AppointmentLine]) -> Vec<Vec<String>> {
 
 pub fn signed_in(signed_in: &SignedIn) -> String {
     format!("Signed in as {} ({}), {}", isolated(&signed_in.user), signed_in.role, isolated(&signed_in.business))
+}
+
+pub fn signed_in_to_twilio(signed_in: &TwilioSignedIn) -> String {
+    format!("Signed in to Twilio, account {}", signed_in.account)
 }
 
 pub fn synced(synced: &Synced) -> String {

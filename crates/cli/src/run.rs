@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
-use aftercall_app::start::{Access, App, Boot, StartOptions};
+use aftercall_app::start::{Access, App, Boot, StartOptions, SyncedAll};
+use aftercall_app::twilio::TwilioSignIn;
 use aftercall_app::{database, doctor, leaving};
 use aftercall_domain::call::Direction;
 use aftercall_domain::error::Code;
@@ -17,6 +18,9 @@ use crate::output::{Failure, Output};
 use crate::{human, progress};
 
 const PASSWORD_VARIABLE: &str = "AFTERCALL_PASSWORD";
+const SECRET_VARIABLE: &str = "AFTERCALL_SECRET";
+/// A private key of 16,384 bits takes thirteen thousand bytes.
+const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Runs one command.
 pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
@@ -86,21 +90,46 @@ async fn open(options: StartOptions) -> Result<App, Failure> {
 async fn write(app: &App, command: &Command, output: Output) -> Result<(), Failure> {
     match command {
         Command::Login { source: LoginSource::Crm { url, email } } => {
-            let password = password()?;
+            let password = secret("password", PASSWORD_VARIABLE)?;
             let waiting = progress::spinner("signing in");
             let signed_in = app.sign_in(url, email, password, true).await;
             waiting.finish_and_clear();
             output.answer(&signed_in?, human::signed_in)
         }
+        Command::Login { source: LoginSource::Twilio { account, key, base_url, recording_key } } => {
+            let ask = TwilioSignIn {
+                account: account.clone(),
+                key: key.clone(),
+                secret: secret("secret", SECRET_VARIABLE)?,
+                base_url: base_url.clone(),
+                recording_keys: recording_key.iter().map(private_key).collect::<Result<_, _>>()?,
+            };
+            let waiting = progress::spinner("signing in");
+            let signed_in = app.sign_in_to_twilio(ask).await;
+            waiting.finish_and_clear();
+            output.answer(&signed_in?, human::signed_in_to_twilio)
+        }
         Command::Sync { full } => {
             let waiting = progress::spinner("syncing");
             let synced = tokio::select! {
-                synced = app.sync_once(*full) => synced,
+                synced = app.sync_all(*full) => synced,
                 // What was committed stays; the next sync goes on from there.
                 () = interrupted() => Err(aftercall_app::errors::AppError::Cancelled),
             };
             waiting.finish_and_clear();
-            output.answer(&synced?, human::synced)
+            let SyncedAll { synced, failure } = synced?;
+            match failure {
+                None => output.answer(&synced, human::synced),
+                Some(failure) => {
+                    // The other source was read all the same.
+                    let failure = Failure::from(failure);
+                    let partly = (synced.requests > 0).then(|| as_value(&synced));
+                    if !output.json && partly.is_some() {
+                        output.answer(&synced, human::synced)?;
+                    }
+                    Err(Failure { partly, ..failure })
+                }
+            }
         }
         Command::Fetch { sids } => {
             let bar = progress::bar(sids.len() as u64, "fetching");
@@ -176,25 +205,33 @@ async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failur
     }
 }
 
-fn password() -> Result<SecretString, Failure> {
-    if let Some(password) = std::env::var_os(PASSWORD_VARIABLE) {
-        let password = password.into_string().map_err(|_| Failure::invalid("the password is not text"))?;
-        return Ok(SecretString::from(password));
+/// A secret by the variable named, or by standard input.
+fn secret(what: &str, variable: &str) -> Result<SecretString, Failure> {
+    if let Some(secret) = std::env::var_os(variable) {
+        let secret = secret.into_string().map_err(|_| Failure::invalid(format!("the {what} is not text")))?;
+        return Ok(SecretString::from(secret));
     }
+    let missing = || Failure::invalid(format!("give the {what} by standard input or {variable}"));
     if std::io::stdin().is_terminal() {
-        return Err(Failure::invalid(format!("give the password by standard input or {PASSWORD_VARIABLE}")));
+        return Err(missing());
     }
     let mut text = String::new();
-    // More than any password, and no endless pipe.
+    // More than any secret, and no endless pipe.
     std::io::stdin()
         .take(64 << 10)
         .read_to_string(&mut text)
-        .map_err(|_| Failure::invalid("the password could not be read from standard input"))?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err(Failure::invalid(format!("give the password by standard input or {PASSWORD_VARIABLE}")));
-    }
-    Ok(SecretString::from(password.to_owned()))
+        .map_err(|_| Failure::invalid(format!("the {what} could not be read from standard input")))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() { Err(missing()) } else { Ok(SecretString::from(secret.to_owned())) }
+}
+
+/// A private key from its file.
+fn private_key((sid, file): &(String, PathBuf)) -> Result<(String, SecretString), Failure> {
+    let unreadable = |_| Failure::invalid(format!("the recording key {} cannot be read", shown(file)));
+    let mut pem = String::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened.take(KEY_FILE_BYTES_MAX).read_to_string(&mut pem).map_err(unreadable)?;
+    Ok((sid.clone(), SecretString::from(pem)))
 }
 
 fn milliseconds(seconds: f64) -> Result<i64, Failure> {

@@ -6,4 +6,5 @@ mod databases;
 mod leaving;
 mod recordings;
 mod records;
+mod twilio;
 mod world;

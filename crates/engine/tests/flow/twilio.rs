@@ -166,7 +166,7 @@ async fn a_page_that_fails_stops_the_sync_and_moves_no_mark() {
             let feed = if list == CALLS { "twilio_calls" } else { "twilio_recordings" };
             let mark: Option<Value> = profile.store.read(move |conn| sync_state::get(conn, feed)).await.expect("read");
             assert_eq!(mark, None, "{step} {list}");
-            let known = profile.store.read(|conn| calls::totals(conn)).await.expect("read").all;
+            let known = profile.store.read(calls::totals).await.expect("read").all;
             assert!(known > 900, "what page one brought stays: {known}");
             let again = sync(&profile, &twilio, Depth::Usual).await.expect("synced");
             let from_the_start =

@@ -87,7 +87,7 @@ pub(super) fn own(seed: u64, anchor_us: i64, index: usize, file_seconds: u64) ->
             "sip:door@pbx.sandbox.example".to_owned(),
             "trunking-originating",
         ),
-        _ if n % 2 == 0 => (customer, BUSINESS_NUMBER.to_owned(), "inbound"),
+        _ if n.is_multiple_of(2) => (customer, BUSINESS_NUMBER.to_owned(), "inbound"),
         _ => (BUSINESS_NUMBER.to_owned(), customer, "outbound-api"),
     };
     let duration_s = match case {

@@ -87,11 +87,12 @@ pub fn set_role(conn: &Connection, url: &str, role: &str) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Signs out.
+/// Signs out of every source, and forgets the private keys of encrypted recordings.
 ///
 /// # Errors
 /// SQLite's.
 pub fn clear(conn: &Connection) -> Result<(), StoreError> {
     conn.execute("DELETE FROM account", [])?;
+    conn.execute("DELETE FROM twilio_keys", [])?;
     Ok(())
 }

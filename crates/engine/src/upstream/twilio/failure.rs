@@ -35,7 +35,7 @@ struct Worded {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number {
-    Number(u32),
+    Whole(u32),
     Text(String),
     Other(serde::de::IgnoredAny),
 }
@@ -60,7 +60,7 @@ impl Refusal {
 fn code_of(body: &[u8]) -> Option<u32> {
     if let Ok(worded) = serde_json::from_slice::<Worded>(body) {
         return match worded.code? {
-            Number::Number(code) => Some(code),
+            Number::Whole(code) => Some(code),
             Number::Text(code) => code.parse().ok(),
             Number::Other(_) => None,
         };

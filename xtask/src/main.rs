@@ -7,6 +7,7 @@ mod demo;
 mod e2e;
 mod failure;
 mod r#gen;
+mod judge;
 mod likeness;
 mod page;
 mod paths;
@@ -48,6 +49,8 @@ enum Command {
     },
     /// Drives the real window by WebDriver
     E2e,
+    /// Has Prism judge the client's and the sandbox's idea of Twilio by Twilio's own description
+    Judge,
     /// Writes the TypeScript made from the app's contract into ui/src/bindings
     Gen {
         /// Change nothing, and fail if something would change
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Demo { hidden } => demo::demo(hidden),
         Command::Test { no_e2e } => test::test(!no_e2e),
         Command::E2e => setup::setup().and_then(|()| e2e::e2e()).map(|_| ()),
+        Command::Judge => judge::judge(),
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Arch => arch::arch(),
     };

@@ -63,7 +63,7 @@ pub fn setup() -> Result<(), Failure> {
         install(&missing)?;
     }
     check_node()?;
-    node_modules()
+    node_modules(&paths::ui())
 }
 
 /// The packages of the needs that are not met.
@@ -140,15 +140,16 @@ fn node_version(said: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// `npm ci`, but only when the lock file is not the one that filled `node_modules`.
-fn node_modules() -> Result<(), Failure> {
-    let lock = paths::ui().join("package-lock.json");
-    let stamp = paths::ui().join("node_modules/.installed-lock.json");
+/// `npm ci` in a package, but only when the lock file is not the one that filled its `node_modules`.
+pub fn node_modules(package: &Path) -> Result<(), Failure> {
+    let lock = package.join("package-lock.json");
+    let stamp = package.join("node_modules/.installed-lock.json");
     let wanted = std::fs::read(&lock).map_err(|e| Failure::file(&lock, e))?;
     if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    run::run(&mut run::npm(&["ci", "--no-audit", "--no-fund"]))?;
+    let mut npm = run::npm(&["ci", "--no-audit", "--no-fund"]);
+    run::run(npm.current_dir(package))?;
     std::fs::write(&stamp, wanted).map_err(|e| Failure::file(&stamp, e))
 }
 

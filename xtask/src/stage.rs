@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub use home::Home;
 pub use keychain::Keychain;
 pub use program::Program;
-pub use sandbox::{Ready, Recording, Sandbox};
+pub use sandbox::{Ready, Recording, Sandbox, TwilioAccount};
 pub use screen::Screen;
 pub use sound::Sound;
 pub use window::Window;

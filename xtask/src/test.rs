@@ -6,7 +6,7 @@ mod table;
 use std::time::Instant;
 
 use crate::failure::Failure;
-use crate::{arch, e2e, r#gen, paths, programs, run, setup};
+use crate::{arch, e2e, r#gen, judge, paths, programs, run, setup};
 use count::Count;
 use table::{Row, Table};
 
@@ -32,6 +32,11 @@ pub fn test(with_window: bool) -> Result<(), Failure> {
     let built = table.failed_step("build (rust)");
     if !built {
         step(&mut table, "bindings", || r#gen::from_built(true).map(|()| Count::one()));
+    }
+    if !built {
+        step(&mut table, "judge (twilio)", || {
+            judge::with_built_programs().map(|checks| Count { passed: checks.passed, failed: checks.failed.len() })
+        });
     }
     step(&mut table, "tests (rust)", || count::cargo_test(run::cargo(&["test", "--workspace", "--no-fail-fast"])));
     if with_window && !built {

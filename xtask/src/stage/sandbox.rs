@@ -17,7 +17,16 @@ pub struct Ready {
     pub url: String,
     pub email: String,
     pub password: String,
+    pub twilio: TwilioAccount,
     pub recordings: Vec<Recording>,
+}
+
+/// How the sandbox is asked as Twilio.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TwilioAccount {
+    pub account_sid: String,
+    pub key_sid: String,
+    pub key_secret: String,
 }
 
 /// A recording and the call it belongs to; the newest call comes first.

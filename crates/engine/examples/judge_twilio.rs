@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Answers of random shape that are read.
 const RANDOM_ANSWERS: usize = 60;
@@ -113,7 +113,7 @@ async fn library(folder: &Path, name: &str) -> Outcome<Store> {
         let key = open_root_key(&root, &KeyChoice::File(key))?;
         Ok(Store::open(&root.join("library.db"), &key.db_key(), &SystemClock::new())?)
     });
-    opened.await?.map_err(|error| error.to_string().into())
+    opened.await?
 }
 
 async fn sync(twilio: &Twilio, store: &Store) -> Result<SyncReport, SyncError> {

@@ -7,4 +7,3 @@ mod schedule;
 mod session;
 mod sweep;
 mod syncing;
-mod twilio;

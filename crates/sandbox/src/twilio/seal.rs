@@ -7,6 +7,8 @@ use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, P
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use super::own::Case;
 
@@ -15,6 +17,8 @@ pub(super) const PUBLIC_KEY_SID: &str = "CR5a0db0c5000000000000000000000001";
 /// The key pair of the account's encrypted recordings: of nobody, made anew at every start.
 pub struct RecordingKey {
     private: PrivateDecryptingKey,
+    /// Each recording's own key as it was wrapped: wrapping is random, and a row does not change by being read.
+    wrapped: Mutex<BTreeMap<u64, String>>,
 }
 
 impl std::fmt::Debug for RecordingKey {
@@ -32,7 +36,10 @@ pub(super) struct Sealed {
 impl RecordingKey {
     #[expect(clippy::expect_used, reason = "without random numbers there is nothing to serve")]
     pub(super) fn generate() -> Self {
-        Self { private: PrivateDecryptingKey::generate(KeySize::Rsa2048).expect("a key pair") }
+        Self {
+            private: PrivateDecryptingKey::generate(KeySize::Rsa2048).expect("a key pair"),
+            wrapped: Mutex::default(),
+        }
     }
 
     /// The sid that rows name the public key by.
@@ -57,9 +64,7 @@ impl RecordingKey {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &cek).ok()?);
         let mut bytes = plain.to_vec();
         key.seal_in_place_append_tag(Nonce::try_assume_unique_for_key(&iv).ok()?, Aad::empty(), &mut bytes).ok()?;
-        let public = OaepPublicEncryptingKey::new(self.private.public_key()).ok()?;
-        let mut wrapped = vec![0; public.ciphertext_size()];
-        let wrapped = STANDARD.encode(public.encrypt(&OAEP_SHA256_MGF1SHA256, &cek, &mut wrapped, None).ok()?);
+        let wrapped = self.wrap(number, &cek)?;
         let iv = STANDARD.encode(iv);
         let details = match case {
             Case::SealedAsExample => {
@@ -73,5 +78,17 @@ impl RecordingKey {
             }),
         };
         Some(Sealed { details, bytes })
+    }
+
+    fn wrap(&self, number: u64, cek: &[u8]) -> Option<String> {
+        let mut kept = self.wrapped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wrapped) = kept.get(&number) {
+            return Some(wrapped.clone());
+        }
+        let public = OaepPublicEncryptingKey::new(self.private.public_key()).ok()?;
+        let mut wrapped = vec![0; public.ciphertext_size()];
+        let wrapped = STANDARD.encode(public.encrypt(&OAEP_SHA256_MGF1SHA256, cek, &mut wrapped, None).ok()?);
+        kept.insert(number, wrapped.clone());
+        Some(wrapped)
     }
 }

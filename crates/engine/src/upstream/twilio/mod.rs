@@ -217,7 +217,7 @@ impl Twilio {
     /// [`UpstreamError::BadCredentials`], [`UpstreamError::Forbidden`], or what keeps the server from answering.
     pub async fn check(&self) -> Result<(), UpstreamError> {
         let url = self.list_url("Calls.json", &[("PageSize", "1".to_owned())]);
-        wire::calls(&self.list(url).await?, self.account()).map(drop)
+        wire::calls(&self.list(url).await?).map(drop)
     }
 
     fn list_url(&self, name: &str, query: &[(&str, String)]) -> Url {
@@ -247,7 +247,7 @@ impl Twilio {
             CallsSpan::EndedSince(ms) => query.push(("EndTime>", whole_seconds(ms))),
             CallsSpan::StartedSince(ms) => query.push(("StartTime>", whole_seconds(ms))),
         }
-        wire::calls(&self.list(self.list_url("Calls.json", &query)).await?, self.account())
+        wire::calls(&self.list(self.list_url("Calls.json", &query)).await?)
     }
 
     /// Another page of calls.
@@ -255,7 +255,7 @@ impl Twilio {
     /// # Errors
     /// [`UpstreamError::Changed`] when the server does not know the page any more; else as any question.
     pub async fn more_calls(&self, page: &NextPage) -> Result<TwilioPage<TwilioCall>, UpstreamError> {
-        wire::calls(&self.list(self.page_url(page)).await?, self.account())
+        wire::calls(&self.list(self.page_url(page)).await?)
     }
 
     /// One call as it is now.
@@ -275,7 +275,7 @@ impl Twilio {
         if let Some(ms) = since_ms {
             query.push(("DateCreated>", whole_seconds(ms)));
         }
-        wire::recordings(&self.list(self.list_url("Recordings.json", &query)).await?, self.account())
+        wire::recordings(&self.list(self.list_url("Recordings.json", &query)).await?)
     }
 
     /// Another page of recordings.
@@ -283,7 +283,7 @@ impl Twilio {
     /// # Errors
     /// As [`Twilio::more_calls`].
     pub async fn more_recordings(&self, page: &NextPage) -> Result<TwilioPage<TwilioRecording>, UpstreamError> {
-        wire::recordings(&self.list(self.page_url(page)).await?, self.account())
+        wire::recordings(&self.list(self.page_url(page)).await?)
     }
 
     /// One recording as it is now, deleted or not.
@@ -303,7 +303,7 @@ impl Twilio {
     pub async fn recordings_of(&self, call: &CallSid) -> Result<TwilioPage<TwilioRecording>, UpstreamError> {
         let query = [("PageSize", TWILIO_PAGE.to_string())];
         let url = self.list_url(&format!("Calls/{call}/Recordings.json"), &query);
-        wire::recordings(&self.list(url).await?, self.account())
+        wire::recordings(&self.list(url).await?)
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, UpstreamError> {

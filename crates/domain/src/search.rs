@@ -88,3 +88,99 @@ pub fn is_found(query: &str, indexed: &str) -> bool {
     let has = |word: &str| indexed.split(' ').any(|indexed| indexed.starts_with(word));
     query_words(query).iter().all(|word| word.forms.iter().any(|form| form.split(' ').all(has)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(query: &str, text: &str) -> bool {
+        is_found(query, &index_text(text))
+    }
+
+    #[test]
+    fn niqqud_geresh_and_final_letters_do_not_count() {
+        assert!(found("שלום", "שָׁלוֹם לכולם"));
+        assert!(found("גורג", "ג׳ורג' התקשר"));
+        assert!(found("ארהב", "טס לארה״ב"));
+        assert!(found("חשבונ", "חשבון"));
+        assert!(found("שלום", "\u{fb2a}לום"), "presentation forms are the letters that they show");
+        assert!(found("דנה", "\u{202b}ד\u{200f}נה\u{202c} 🎧"), "direction marks are nothing");
+    }
+
+    #[test]
+    fn each_word_is_in_the_index_once() {
+        assert_eq!(index_text("הפגישה, פגישה; הפגישה!"), "הפגישה פגישה");
+        assert_eq!(index_row(&["דנה"], &["דנה"], &["050-555-0142", "+972505550142"]).matches("דנה").count(), 1);
+        assert_eq!(index_row(&[], &[], &["050-555-0142", "+972505550142"]), "972505550142 0505550142 5550142");
+        assert_eq!(index_text(""), "");
+    }
+
+    #[test]
+    fn maqaf_and_hyphen_part_words_and_a_prefix_before_them_is_none() {
+        assert!(found("ארד", "יעל כהן־ארד"));
+        assert!(found("כהן א", "יעל כהן־ארד"));
+        assert!(!found("פון", "שיחת טלפון"));
+        assert_eq!(index_text("ה-30 ב־CRM"), "30 crm");
+    }
+
+    #[test]
+    fn the_rows_own_names_say_what_is_a_word() {
+        let row = |name: &str, text: &str| index_row(&[name], &[text], &[]);
+        assert!(is_found("פלרשטיין", &row("דוד פלרשטיין", "שיחה מפלרשטיין")));
+        assert!(!is_found("דינה", &row("יעל מדינה", "מדינה ביקשה פיצוי")), "her name is Medina");
+        assert!(is_found("מדינה", &row("יעל מדינה", "למדינה אין חוב")));
+        assert!(is_found("משרד", &row("דנה מהמשרד", "")), "a name that says where from");
+    }
+
+    #[test]
+    fn the_sentence_decides_where_the_word_does_not() {
+        assert!(found("קל", "אמרה שקל להתקין"));
+        assert!(!found("קל", "עולה מאה שקל"));
+        assert!(found("שורה", "הטעות בשורה השלישית"));
+        assert!(!found("שורה", "קיבלה בשורה טובה"));
+    }
+
+    #[test]
+    fn a_number_is_one_word_however_it_is_written() {
+        let row = index_row(&[], &["פקס 03-555-0188, הזמנה 4471"], &["+972505550142"]);
+        for query in ["050-555", "+972 50 555", "97250555", "0097250555", "5550142", "ל-050555", "03 555", "הזמנה 4471"]
+        {
+            assert!(is_found(query, &row), "{query}");
+        }
+        for query in ["0142", "050-556", "0188"] {
+            assert!(!is_found(query, &row), "{query}");
+        }
+        assert_eq!(query_words("כהן 050-555").len(), 2);
+        assert!(found("02/2024", "חשבונית 02/2024"), "a date is no phone number");
+    }
+
+    #[test]
+    fn signs_alone_look_for_nothing_and_length_is_no_matter() {
+        assert!(query_words("  --- ״ ' \u{200f} ").is_empty());
+        let long = "א".repeat(1_000_000);
+        assert!(index_text(&long).len() < 1_000);
+        assert!(found(&long, &long));
+        assert!(query_words(&"מילה ".repeat(10_000)).len() < 100);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_found_by_its_own_words(text in "\\PC{0,60}") {
+            let indexed = index_text(&text);
+            for word in indexed.split(' ') {
+                proptest::prop_assert!(is_found(word, &indexed), "{word}");
+            }
+        }
+
+        #[test]
+        fn hebrew_is_found_however_it_is_pointed_and_parted(
+            text in "([אבהוכלמםןשת][\u{5b0}-\u{5bc}\u{5c1}\u{5c2}]{0,2}|[\"'״׳־ 0-9a-z+().-]){0,40}"
+        ) {
+            let indexed = index_text(&text);
+            for word in query_words(&text).iter().filter(|word| word.forms[0].chars().all(char::is_alphabetic)) {
+                let has = |form: &String| indexed.split(' ').any(|indexed| indexed.starts_with(form.as_str()));
+                proptest::prop_assert!(word.forms.iter().any(has), "{:?} in {indexed}", word);
+            }
+        }
+    }
+}

@@ -212,6 +212,13 @@ def learn(forms, names, lemmas, verbs):
     possible = in_lexicon[of_stem] * alone[of_stem] * anchor.max(0)[of_stack]
     is_clear = np.add.reduceat(possible, starts)[group] - possible < 0.02 * frequency[of_word]
     shorter_possible = of_shorter(possible)
+    # A lexicon has rare inflections that look like a prefix and a common word: שקנה is hardly ever "kiss her".
+    is_inflected = np.zeros(count, bool)
+    for stem, i in stems.items():
+        is_inflected[i] = lemmas.get(stem, stem) != stem
+    here = frequency[of_word]
+    dubious = (of_stack == PLACE[""]) & is_inflected[of_stem] & ~is_name[of_stem] & (shorter_possible > here)
+    in_lexicon[of_stem[dubious]] = False
     lexicon_factor = np.where(in_lexicon, 1.0, NOT_IN_A_LEXICON)
 
     for _ in range(ROUNDS):
@@ -257,12 +264,29 @@ def learn(forms, names, lemmas, verbs):
     return stems, weight, kinds, rates
 
 
+def opaque_words(stems, weight, kinds, forms, names, lemmas, verbs):
+    """Nouns, adjectives, verbs and names: their first letter is of the root. Not בסוף, which only is ב + סוף."""
+    opaque = set()
+    for stem, i in stems.items():
+        by_kind = kinds[i, NOUN] + kinds[i, ADJECTIVE] > 0.3 or kinds[i, VERB] > 0.5
+        if max(names.get(stem, (0, 0))) > 0.02 * weight[i] or is_finite(stem, lemmas, verbs):
+            opaque.add(stem)
+        elif stem[0] in "בלמכ" and forms.get(stem, 0) > 6e-7:
+            # What is no adverb takes the article.
+            if forms.get("ה" + stem, 0) > 0.015 * forms[stem]:
+                opaque.add(stem)
+        elif by_kind:
+            opaque.add(stem)
+    # כתובת, לקוחותיו: forms that cannot take it, of words that can.
+    return opaque | {form for form, lemma in lemmas.items() if lemma in opaque and lemma[0] == form[0]}
+
+
 CODES = {letter: i + 1 for i, letter in enumerate("אבגדהוזחטיכלמנסעפצקרשת\"'")}
 # Three thirds given to the kinds.
 MIXTURES = [thirds for thirds in itertools.product(range(4), repeat=KINDS) if sum(thirds) == 3]
 
 
-def write(stems, weight, kinds, rates, names):
+def write(stems, weight, kinds, rates, names, opaque):
     rows = []
     for stem, i in stems.items():
         if weight[i] < LEAST_WEIGHT or len(stem) < 2:
@@ -272,8 +296,8 @@ def write(stems, weight, kinds, rates, names):
             range(len(MIXTURES)), key=lambda m: sum((third / 3 - kind) ** 2 for third, kind in zip(MIXTURES[m], kinds[i]))
         )
         flags = (given > 0.02 * weight[i]) | (surname > 0.02 * weight[i]) << 1
-        level = max(0, min(255, round((math.log10(weight[i]) + 9) * 32)))
-        rows.append(([CODES[letter] for letter in stem], level, mixture | int(flags) << 6))
+        level = max(0, min(127, round((math.log10(weight[i]) + 9) * 16)))
+        rows.append(([CODES[letter] for letter in stem], level | (stem in opaque) << 7, mixture | int(flags) << 6))
     rows.sort()
 
     bits, held, width = bytearray(), 0, 0
@@ -297,7 +321,7 @@ def write(stems, weight, kinds, rates, names):
     if width:
         bits.append(held << (8 - width) & 255)
 
-    out = bytearray(b"ACV1") + struct.pack("<BBI", len(STACKS), KINDS, len(rows))
+    out = bytearray(b"ACV2") + struct.pack("<BBI", len(STACKS), KINDS, len(rows))
     for stack in STACKS:
         out += bytes([len(stack), *(CODES[letter] for letter in stack)])
     for kind in rates:
@@ -310,11 +334,13 @@ def write(stems, weight, kinds, rates, names):
 
 def main():
     forms, names, lemmas = read_forms(), read_names(), read_lemmas()
-    stems, weight, kinds, rates = learn(forms, names, lemmas, verbs_of(lemmas))
+    verbs = verbs_of(lemmas)
+    stems, weight, kinds, rates = learn(forms, names, lemmas, verbs)
+    opaque = opaque_words(stems, weight, kinds, forms, names, lemmas, verbs)
     for word in map(fold, (HERE / "register.txt").read_text(encoding="utf-8").split()):
         if word in stems:
             weight[stems[word]] *= REGISTER
-    write(stems, weight, kinds, rates, names)
+    write(stems, weight, kinds, rates, names, opaque)
 
 
 if __name__ == "__main__":

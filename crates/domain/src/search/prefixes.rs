@@ -17,8 +17,8 @@ use super::vocabulary::{self, Stem, Vocabulary};
 const SHARE_AGAINST_A_WORD: f32 = 0.22;
 /// The same where it is none.
 const SHARE: f32 = 0.05;
-/// A name, and the few letters of a query: nothing is seen through against the likelier reading.
-const LIKELIER: f32 = 0.5;
+/// A name, and the few letters of a query, are as they stand unless that is clearly the less likely reading.
+const LIKELIER: f32 = 0.7;
 const SHARE_IN_QUERY_AGAINST_A_RARE_WORD: f32 = 0.3;
 const SHARE_IN_QUERY: f32 = 0.1;
 /// Words whose readings are remembered, per thread.
@@ -36,6 +36,9 @@ struct Reading {
     likelihood: f32,
     rest: Key,
     rest_is_given_name: bool,
+    rest_is_verb: bool,
+    /// The word is this prefix and this rest, whatever it has come to mean: כרגע, מחדש, בסוף.
+    is_compound: bool,
 }
 
 /// What is known of a word wherever it stands.
@@ -121,6 +124,12 @@ fn entry(vocabulary: &Vocabulary, key: Key) -> Entry {
                 likelihood: weight,
                 rest,
                 rest_is_given_name: stem.is_some_and(|stem| stem.is_given_name),
+                rest_is_verb: stem.is_some_and(|stem| stem.is_verb()),
+                is_compound: cut == 1
+                    && whole.is_some_and(|stem| !stem.is_opaque)
+                    && matches!(fold::letter(key, 0), BET | LAMED | MEM | KAF)
+                    && fold::letters(rest) > 2
+                    && stem.is_some_and(|stem| stem.weight > 1e-6),
             });
             count += 1;
         }
@@ -133,7 +142,7 @@ fn entry(vocabulary: &Vocabulary, key: Key) -> Entry {
     }
     traits |= Traits::when(fold::letter(key, 0) == HE && definite > sum / 2.0, Traits::DEFINITE);
     let is_known = whole.is_some_and(|stem| stem.weight > 1e-8);
-    Entry { readings, likelihood, is_known, is_opaque: is_known && whole.is_some_and(|stem| stem.is_opaque()), traits }
+    Entry { readings, likelihood, is_known, is_opaque: is_known && whole.is_some_and(|stem| stem.is_opaque), traits }
 }
 
 fn without(key: Key, mark: u8) -> Key {
@@ -225,7 +234,7 @@ fn cuts_in_sentence(vocabulary: &Vocabulary, token: &Token, entry: &Entry, aroun
     let least = sum * if entry.is_opaque { SHARE_AGAINST_A_WORD } else { SHARE };
     let mut cuts = 0;
     for (weight, reading) in weights.iter().zip(entry.readings.iter().flatten()) {
-        if *weight > 0.0 && (*weight >= least || names.contains(&reading.rest)) {
+        if *weight > 0.0 && (*weight >= least || reading.is_compound || names.contains(&reading.rest)) {
             cuts |= cuts_of(vocabulary, token.key, reading);
         }
     }
@@ -253,6 +262,9 @@ fn factor(key: Key, reading: &Reading, entry: &Entry, around: &Around) -> f32 {
         if subordinates {
             factor *= 25.0;
         }
+    } else if subordinates && reading.rest_is_verb {
+        // מוצר שקנה: a verb needs the ש behind a noun.
+        factor *= 5.0;
     } else if before.has(Traits::PREPOSITION) {
         factor *= if cut == 1 && first == HE { 1.5 } else { 0.1 };
     } else if before.has(Traits::NUMBER) {
@@ -344,15 +356,14 @@ pub(super) fn cuts_in_query(token: &Token) -> Cuts {
     let partings: Vec<_> = partings(vocabulary, token.key)
         .filter(|(cut, ..)| is_possible(*cut))
         .map(|(cut, stack, rest, has_doubled_vav)| {
-            let weight = vocabulary.likelihood_of_beginning(rest, stack) + 1e-13;
-            (weight, Reading { cut: cut as u8, has_doubled_vav, likelihood: weight, rest, rest_is_given_name: false })
+            (vocabulary.likelihood_of_beginning(rest, stack) + 1e-13, cut, has_doubled_vav)
         })
         .collect();
-    let sum: f32 = partings.iter().map(|(weight, _)| weight).sum();
+    let sum: f32 = partings.iter().map(|(weight, ..)| weight).sum();
     let least = sum * if entry.is_known { SHARE_IN_QUERY_AGAINST_A_RARE_WORD } else { SHARE_IN_QUERY };
     partings
         .iter()
-        .filter(|(weight, reading)| reading.cut > 0 && *weight >= least)
+        .filter(|(weight, cut, _)| *cut > 0 && *weight >= least)
         // Only the rest itself: what the parts of a stack would find, the rest finds.
-        .fold(0, |cuts, (_, reading)| cuts | 1 << (reading.cut + u8::from(reading.has_doubled_vav)))
+        .fold(0, |cuts, (_, cut, has_doubled_vav)| cuts | 1 << (cut + usize::from(*has_doubled_vav)))
 }

@@ -1,6 +1,6 @@
 //! The words that are known: how frequent each is, of what kind, and what prefixes its kind takes.
 //!
-//! `vocabulary/vocabulary.bin` is made by `vocabulary/build.py`, which says how; ADR 0006 says why.
+//! `vocabulary/vocabulary.bin` is made by `vocabulary/build.py`, which says how; ADR 0007 says why.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,6 @@ use super::fold::{self, KEY_LETTERS, Key};
 static DATA: &[u8] = include_bytes!("../../vocabulary/vocabulary.bin");
 
 const KINDS: usize = 5;
-const NOUN: usize = 0;
 const VERB: usize = 2;
 const ADJECTIVE: usize = 4;
 /// Mixtures of kinds are in thirds.
@@ -24,6 +23,8 @@ const FIRST_LETTERS: usize = 10;
 pub(super) struct Stem {
     /// Its share of all words, as a word of its own.
     pub(super) weight: f32,
+    /// A noun, verb or name: its first letter is of its root, whatever the letter. Not בסוף, which only is ב + סוף.
+    pub(super) is_opaque: bool,
     pub(super) is_given_name: bool,
     pub(super) is_surname: bool,
     mixture: usize,
@@ -36,12 +37,9 @@ impl Stem {
         self.kinds[ADJECTIVE] > 0.5
     }
 
-    /// A noun, verb or name: its first letter is of its root, whatever the letter.
-    pub(super) fn is_opaque(&self) -> bool {
-        self.kinds[NOUN] + self.kinds[ADJECTIVE] > 0.3
-            || self.kinds[VERB] > 0.5
-            || self.is_given_name
-            || self.is_surname
+    /// It takes neither, but ש and ו.
+    pub(super) fn is_verb(&self) -> bool {
+        self.kinds[VERB] > 0.5
     }
 }
 
@@ -58,8 +56,8 @@ pub(super) struct Vocabulary {
     rates: Vec<Vec<f32>>,
     unknown_rates: Vec<f32>,
     mixtures: [[f32; KINDS]; MIXTURES],
-    /// What a weight's byte means.
-    scale: [f32; 256],
+    /// What the lower seven bits of a weight mean; the eighth says that the word is opaque.
+    scale: [f32; 128],
 }
 
 /// The vocabulary, read at its first use.
@@ -80,13 +78,13 @@ impl Vocabulary {
             rates: vec![vec![1.0]; MIXTURES],
             unknown_rates: vec![1.0],
             mixtures: [[0.0; KINDS]; MIXTURES],
-            scale: [0.0; 256],
+            scale: [0.0; 128],
         }
     }
 
     fn read(data: &[u8]) -> Option<Self> {
         let mut data = Reader { data };
-        (data.take(4)? == b"ACV1").then_some(())?;
+        (data.take(4)? == b"ACV2").then_some(())?;
         let stack_count = usize::from(data.byte()?);
         (usize::from(data.byte()?) == KINDS).then_some(())?;
         let count = data.number()?;
@@ -133,7 +131,7 @@ impl Vocabulary {
             begins,
             stacks,
             mixtures,
-            scale: std::array::from_fn(|byte| 10_f32.powf(byte as f32 / 32.0 - 9.0)),
+            scale: std::array::from_fn(|byte| 10_f32.powf(byte as f32 / 16.0 - 9.0)),
         })
     }
 
@@ -152,7 +150,8 @@ impl Vocabulary {
         let kinds = self.kinds[at];
         let mixture = usize::from(kinds & 63).min(MIXTURES - 1);
         Some(Stem {
-            weight: self.scale[usize::from(self.weights[at])],
+            weight: self.scale[usize::from(self.weights[at] & 127)],
+            is_opaque: self.weights[at] & 128 != 0,
             is_given_name: kinds & 64 != 0,
             is_surname: kinds & 128 != 0,
             mixture,
@@ -186,7 +185,7 @@ impl Vocabulary {
             .zip(self.kinds[from..].iter().zip(&self.weights[from..]))
             .take_while(|(key, _)| **key <= last)
             .map(|(_, (kinds, weight))| {
-                self.scale[usize::from(*weight)] * self.rates[usize::from(kinds & 63).min(MIXTURES - 1)][stack]
+                self.scale[usize::from(*weight & 127)] * self.rates[usize::from(kinds & 63).min(MIXTURES - 1)][stack]
             })
             .sum()
     }
@@ -264,7 +263,7 @@ mod tests {
         assert!(vocabulary.keys.len() > 100_000);
         assert!(DATA.len() < 1_000_000);
         let stem = |word: &str| vocabulary.stem(fold::key_of(word));
-        assert!(stem("פגישה").is_some_and(|stem| stem.is_opaque()));
+        assert!(stem("פגישה").is_some_and(|stem| stem.is_opaque));
         assert!(stem("כהן").is_some_and(|stem| stem.is_surname));
         assert!(stem("דנה").is_some_and(|stem| stem.is_given_name));
         assert!(stem("לפגישה").is_none());

@@ -1,4 +1,4 @@
-//! The sandbox against the real server's recorded answers (tests/transcripts): for the same request the same status,
+//! The sandbox against the real server's recorded answers (crates/engine/tests/transcripts): for the same request the same status,
 //! the same header names, and JSON with the same keys and kinds of values, all the way down.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
@@ -87,7 +87,7 @@ struct Recorded {
 }
 
 fn recorded(name: &str) -> Recorded {
-    let path = format!("{}/tests/transcripts/{name}.http", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/../engine/tests/transcripts/{name}.http", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let (_, response) = text.split_once("----- response -----\n").unwrap();
     let (head, body) = response.split_once("\n# body").unwrap();

@@ -7,3 +7,4 @@ mod schedule;
 mod session;
 mod sweep;
 mod syncing;
+mod transcripts;

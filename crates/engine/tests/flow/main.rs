@@ -3,6 +3,7 @@
 mod breaker;
 mod fetching;
 mod profile;
+mod quirks;
 mod schedule;
 mod session;
 mod sweep;

@@ -179,6 +179,33 @@ impl Profile {
     }
 }
 
+/// Asks the sandbox itself, past the client: what is really on the wire.
+pub async fn raw(sandbox: &Sandbox, method: &str, target: &str, body: &str) -> (u16, serde_json::Value) {
+    let ready = sandbox.ready();
+    let credentials = serde_json::json!({"email": ready.email, "password": ready.password}).to_string();
+    let (_, head, _) = send(sandbox, "POST", "/api/auth/login", "", &credentials).await;
+    let cookie = head.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
+    let (status, _, body) = send(sandbox, method, target, &format!("Cookie: {cookie}\r\n"), body).await;
+    (status, serde_json::from_str(&body).unwrap_or_default())
+}
+
+async fn send(sandbox: &Sandbox, method: &str, target: &str, cookie: &str, body: &str) -> (u16, String, String) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let host = sandbox.url().trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(host).await.expect("connected");
+    let length = body.len();
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{cookie}");
+    let kind = "Content-Type: application/json\r\n";
+    let request = format!("{head}{kind}Content-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("answered");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (status, head.to_owned(), body.to_owned())
+}
+
 pub fn crm_at(sandbox: &Sandbox, clock: &Arc<dyn Clock>) -> Arc<Crm> {
     let origin = sandbox.url().parse().expect("an origin");
     Arc::new(Crm::new(origin, limits(), clock.clone()).expect("a client"))

@@ -12,7 +12,7 @@ use aftercall_engine::store::table::{call_stamps, calls};
 use aftercall_engine::sync::Depth;
 use aftercall_sandbox::Options;
 
-use crate::profile::{Profile, options};
+use crate::profile::{Profile, options, raw};
 
 const SETTLED_MS: i64 = 49 * 3_600_000;
 
@@ -35,29 +35,9 @@ async fn read(profile: &Profile, sid: &CallSid) -> Call {
 
 /// Edits a transcript at the server, as somebody at the CRM's page would.
 async fn edit(profile: &Profile, sid: &CallSid, text: &str) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let host = profile.sandbox.url().trim_start_matches("http://").to_owned();
-    let send = async |request: String| {
-        let mut stream = tokio::net::TcpStream::connect(&host).await.expect("connected");
-        stream.write_all(request.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answered");
-        answer
-    };
-    let ready = profile.sandbox.ready();
-    let body = format!(r#"{{"email": "{}", "password": "{}"}}"#, ready.email, ready.password);
-    let head = |line: &str, cookie: &str, body: &str| {
-        format!(
-            "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n{cookie}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-    };
-    let answer = send(head("POST /api/auth/login", "", &body)).await;
-    let cookie = answer.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
-    let line = format!("PUT /api/calls/{sid}/transcript");
     let body = format!(r#"{{"transcript": "{text}"}}"#);
-    let answer = send(head(&line, &format!("Cookie: {cookie}\r\n"), &body)).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (status, _) = raw(&profile.sandbox, "PUT", &format!("/api/calls/{sid}/transcript"), &body).await;
+    assert_eq!(status, 200);
 }
 
 async fn synced() -> (Profile, Arc<ManualClock>) {

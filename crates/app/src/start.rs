@@ -293,6 +293,7 @@ impl App {
     /// # Errors
     /// `BadCredentials` and the rest of Twilio's; nothing is kept of a sign-in that failed.
     pub async fn sign_in_to_twilio(&self, ask: twilio::TwilioSignIn) -> Result<TwilioSignedIn, AppError> {
+        let _turn = self.0.signing.lock().await;
         let (twilio, signed_in) = twilio::sign_in(self.store(), &self.0.limits, self.clock(), ask).await?;
         self.go_online_at_twilio(Arc::new(twilio)).await?;
         self.0.downloads.signed_in().await?;

@@ -1,6 +1,6 @@
 //! The words that are known: how frequent each is, of what kind, and what prefixes its kind takes.
 //!
-//! `vocabulary/vocabulary.bin` is made by `vocabulary/build.py`, which says how; ADR 0007 says why.
+//! `vocabulary/vocabulary.bin` is made by `vocabulary/build.py`, which says how; ADR 0008 says why.
 
 use std::sync::LazyLock;
 

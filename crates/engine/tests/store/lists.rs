@@ -115,11 +115,13 @@ fn the_short_leg_on_which_a_call_was_made_is_not_listed_whichever_comes_first() 
                 calls::upsert(tx, row)?;
             }
             assert_eq!(sids(tx, &CallsFilter::default()), ["2"]);
+            assert_eq!(found(tx, "050-555-0142"), ["2"], "what is not listed is not found");
             assert_eq!(calls::totals(tx)?.all, 1);
             assert!(calls::listing(tx, &sid(1))?.is_some(), "asked for by name it is there");
             // A parent that lasted is a call of its own.
             calls::upsert(tx, &Call { duration_s: Some(30), ..leg })?;
             assert_eq!(sids(tx, &CallsFilter::default()), ["1", "2"]);
+            assert_eq!(found(tx, "050-555-0142"), ["1", "2"]);
             Ok(())
         });
     }

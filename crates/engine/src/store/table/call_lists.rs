@@ -129,7 +129,14 @@ fn matching(filter: &CallsFilter) -> Matching {
     let mut values = Vec::new();
     let words = search::expression(&filter.search);
     let (mut from, key) = match words {
-        // The index holds the keys in order: newest first needs no sort, and rows are looked up only for filters.
+        // The index holds the keys of what is listed, in order: newest first needs no sort, a count no rows.
+        Some(words) if *filter == (CallsFilter { search: filter.search.clone(), ..CallsFilter::default() }) => {
+            return Matching {
+                from: "FROM call_search s WHERE s.call_search MATCH ?".to_owned(),
+                key: "s.rowid",
+                values: vec![Value::Text(words)],
+            };
+        }
         Some(words) => {
             values.push(Value::Text(words));
             let from = "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid

@@ -233,17 +233,30 @@ fn is_short_leg(conn: &Connection, call: &Call) -> Result<bool, StoreError> {
     Ok(children.query_row([call.sid.as_str()], |row| row.get(0))?)
 }
 
+fn place_of(conn: &Connection, sid: &str) -> Result<Option<i64>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT list_key FROM call_log WHERE call_sid = ?1")?;
+    Ok(statement.query_row([sid], |row| row.get(0)).optional()?.flatten())
+}
+
 fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
     if let Some(parent) = call.parent_sid.as_ref().filter(|parent| **parent != call.sid) {
-        conn.prepare_cached(
+        let mut hide = conn.prepare_cached(
             "UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2 AND listed = 1",
-        )?
-        .execute((parent.as_str(), PARENT_LEG_MAX_S))?;
+        )?;
+        if hide.execute((parent.as_str(), PARENT_LEG_MAX_S))? > 0
+            && let Some(place) = place_of(conn, parent.as_str())?
+        {
+            search::put(conn, Listed::Calls, Some(place), place, "")?;
+        }
     }
     Ok(())
 }
 
+/// The words of what the lists show; what they hide has none, so that a search asks the index alone.
 fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: i64) -> Result<(), StoreError> {
+    if is_short_leg(conn, call)? {
+        return search::put(conn, Listed::Calls, was, now, "");
+    }
     let words = search::document(
         &[lead.name.as_deref()],
         &[call.summary.as_deref(), call.transcript.as_deref()],

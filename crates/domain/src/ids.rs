@@ -175,6 +175,14 @@ number_id!(
     /// A business calendar's id in the CRM.
     CalendarId
 );
+number_id!(
+    /// A note's id in the CRM.
+    NoteId
+);
+number_id!(
+    /// A draft's id on this device.
+    DraftId
+);
 
 #[cfg(test)]
 mod tests {

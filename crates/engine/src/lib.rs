@@ -1,7 +1,9 @@
 //! Durable work: the library on disk, the recordings, and what fetches them.
 //!
-//! `store` and `upstream` do not know each other; `sync` joins them for records, `queue` (with `vault`) for recordings.
+//! `store` and `upstream` do not know each other; `sync` joins them for records, `queue` (with `vault`) for recordings,
+//! `outbox` for what a person writes.
 
+pub mod outbox;
 pub mod queue;
 pub mod secrets;
 pub mod store;

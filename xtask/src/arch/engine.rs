@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("vault", &["secrets", "store"]),
     ("upstream", &[]),
     ("sync", &["upstream", "store"]),
+    ("outbox", &["upstream", "store"]),
     ("queue", &["upstream", "store", "vault"]),
 ];
 

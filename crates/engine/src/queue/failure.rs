@@ -34,6 +34,7 @@ fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
         UpstreamError::Certificate
         | UpstreamError::NotAudio
         | UpstreamError::InvalidAddress
+        | UpstreamError::Refused { .. }
         | UpstreamError::InvalidAccount
         | UpstreamError::ForeignRedirect
         | UpstreamError::KeyMissing => Failure::NeedsYou(error.code()),

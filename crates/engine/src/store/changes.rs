@@ -23,6 +23,8 @@ pub enum Tag {
     Settings,
     /// Who is signed in.
     Account,
+    /// What waits to be sent.
+    Outbox,
 }
 
 impl Tag {
@@ -37,6 +39,7 @@ impl Tag {
             Self::Listening => "listening",
             Self::Settings => "settings",
             Self::Account => "account",
+            Self::Outbox => "outbox",
         }
     }
 }

@@ -6,6 +6,7 @@ mod absent;
 mod apply;
 mod calls;
 mod error;
+mod lead_detail;
 mod once;
 mod plan;
 mod report;
@@ -16,6 +17,7 @@ mod task;
 mod twilio;
 
 pub use error::SyncError;
+pub use lead_detail::read_opened;
 pub use once::{Depth, Progress, sync_once};
 pub use report::{Counts, List, Refused, SyncReport};
 pub use session::keep_session;

@@ -6,6 +6,7 @@ use aftercall_domain::backoff::DAY_MS;
 use aftercall_domain::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
+use super::lead_detail::{self, Budget};
 use super::plan::Met;
 use super::{Counts, List, SyncError, SyncReport, apply, calls, keep_session, sweep};
 use crate::store::Store;
@@ -84,7 +85,10 @@ pub async fn sync_once(
     let now_ms = clock.now_ms();
     let mut run =
         Run { crm, store, now_ms, progress, cancel, report: SyncReport::default(), told: Progress::default() };
-    let done = run.all(depth).await;
+    let mut done = run.all(depth).await;
+    if depth != Depth::Head && done.is_ok() {
+        done = run.lead_pages(clock, depth).await;
+    }
     // Also after a failure: the session may have been renewed on the way.
     keep_session(crm, store).await?;
     let refused = run.report.refused;
@@ -239,6 +243,16 @@ impl Run<'_> {
             self.report.leads.removed += apply::leads_gone(self.store, met).await?;
         }
         Ok(())
+    }
+
+    async fn lead_pages(&self, clock: &dyn Clock, depth: Depth) -> Result<(), SyncError> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(SyncError::Cancelled),
+            read = lead_detail::read_statuses(self.crm, self.store) => read?,
+        }
+        let budget = if depth == Depth::Full { Budget::FULL } else { Budget::USUAL };
+        lead_detail::read_changed(self.crm, self.store, clock, budget, self.cancel).await
     }
 
     async fn calendars(&mut self) -> Result<(), SyncError> {

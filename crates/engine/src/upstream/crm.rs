@@ -59,7 +59,7 @@ pub struct SignedIn {
 
 /// One CRM and one session at it.
 pub struct Crm {
-    http: Http,
+    pub(super) http: Http,
     origin: Origin,
     session: Session,
     /// One list is read at a time: the server has one thread for each of its few processes.
@@ -188,7 +188,7 @@ impl Crm {
     /// A 401, and a page in place of data, which may be the CRM's own sign-in, are answered by one refresh, then by one
     /// sign-in with the kept password, then it is the end of the session. A 403 for what changes something is answered
     /// once by a fresh token, where it does not say that the role may not.
-    async fn ask(&self, question: &Question) -> Result<Answer, UpstreamError> {
+    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, UpstreamError> {
         let (mut proof, mut generation) = self.session.proof();
         if proof.cookie.is_none() {
             self.sign_in_again(generation).await?;
@@ -210,7 +210,8 @@ impl Crm {
             } else if status.is_success() && !question.sound && answer.content_type() == "text/html" {
                 drop(answer);
                 let portal = UpstreamError::Captive { retry_after_ms: None };
-                if refreshed {
+                // A write may have been done behind the page: it is never sent twice for that.
+                if refreshed || question.is_write() {
                     return Err(portal);
                 }
                 match self.refresh(generation).await {
@@ -288,7 +289,7 @@ impl Crm {
         }
     }
 
-    async fn list(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, UpstreamError> {
+    pub(super) async fn list(&self, path: &str, query: &[(&str, String)]) -> Result<Bytes, UpstreamError> {
         let mut url = self.origin.at(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);

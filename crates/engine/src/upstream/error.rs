@@ -67,6 +67,12 @@ pub enum UpstreamError {
     /// 404.
     #[error("the server knows nothing by that name")]
     NotFound,
+    /// A 4xx that is about what was sent: the same will be refused again.
+    #[error("the server does not take it (status {status})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+    },
     /// 410.
     #[error("it was removed at the server")]
     Gone,
@@ -103,7 +109,7 @@ impl UpstreamError {
     /// The word for outsiders.
     pub fn code(&self) -> Code {
         match self {
-            Self::InvalidAddress | Self::InvalidAccount => Code::InvalidInput,
+            Self::InvalidAddress | Self::Refused { .. } | Self::InvalidAccount => Code::InvalidInput,
             Self::Offline | Self::Paused { offline: true, .. } => Code::Offline,
             Self::Paused { offline: false, .. } | Self::Captive { .. } | Self::ForeignRedirect => {
                 Code::ServerUnavailable
@@ -127,6 +133,7 @@ impl UpstreamError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::InvalidAddress
+            | Self::Refused { .. }
             | Self::InvalidAccount
             | Self::Forbidden
             | Self::NoBusiness
@@ -142,6 +149,38 @@ impl UpstreamError {
             Self::Offline | Self::TimedOut | Self::NotData | Self::Truncated | Self::Changed | Self::Unverified => {
                 Retry::After(0)
             }
+        }
+    }
+
+    /// A write that ended so may have been done all the same: no answer came, or none that the server itself must have
+    /// given.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::TimedOut
+            | Self::Unavailable { .. }
+            | Self::NotData
+            | Self::Captive { .. }
+            | Self::ForeignRedirect
+            | Self::Unverified
+            | Self::TooLarge
+            | Self::NotAudio
+            | Self::Truncated
+            | Self::Changed => true,
+            Self::InvalidAddress
+            | Self::Offline
+            | Self::Certificate
+            | Self::RateLimited { .. }
+            | Self::WrongPassword
+            | Self::SessionEnded
+            | Self::Paused { .. }
+            | Self::NoBusiness
+            | Self::InvalidAccount
+            | Self::BadCredentials
+            | Self::KeyMissing
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Refused { .. }
+            | Self::Gone => false,
         }
     }
 

@@ -123,6 +123,14 @@ impl Answer {
         }
     }
 
+    /// As `accepted`, for a write: a 4xx that is about what was sent is a refusal of it.
+    pub(super) fn taken(self) -> Result<Self, UpstreamError> {
+        match self.status().as_u16() {
+            status @ (400 | 405 | 406 | 409 | 411..=418 | 422 | 451) => Err(UpstreamError::Refused { status }),
+            _ => self.accepted(),
+        }
+    }
+
     /// Says what the body is declared as, in lower case and without parameters.
     pub(super) fn content_type(&self) -> String {
         let value = self.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");

@@ -10,6 +10,8 @@ mod crm;
 mod error;
 mod gate;
 mod http;
+mod lead_pages;
+mod lead_wire;
 mod origin;
 mod source;
 mod sources;

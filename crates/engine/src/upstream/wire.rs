@@ -228,11 +228,11 @@ pub struct RecentCall {
     pub stamp: i64,
 }
 
-fn envelope<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UpstreamError> {
+pub(super) fn envelope<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, UpstreamError> {
     serde_json::from_slice(body).map_err(|_| UpstreamError::NotData)
 }
 
-fn rows<'a, W: Deserialize<'a>, T>(
+pub(super) fn rows<'a, W: Deserialize<'a>, T>(
     raw: &[&'a RawValue],
     total: Option<u64>,
     into_domain: impl Fn(W) -> Result<T, Rejected>,

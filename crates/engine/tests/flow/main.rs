@@ -2,6 +2,8 @@
 
 mod breaker;
 mod fetching;
+mod lead_pages;
+mod outbox;
 mod profile;
 mod quirks;
 mod schedule;

@@ -292,8 +292,17 @@ fn foreign_key_violations(conn: &Connection) -> Result<usize, StoreError> {
 }
 
 fn count_rows(conn: &Connection) -> Result<BTreeMap<String, u64>, StoreError> {
-    const COUNTED: [&str; 7] =
-        ["appointments", "business_calendars", "call_log", "download_jobs", "leads", "listening", "recordings"];
+    const COUNTED: [&str; 9] = [
+        "appointments",
+        "business_calendars",
+        "call_log",
+        "download_jobs",
+        "leads",
+        "listening",
+        "marks",
+        "outbox",
+        "recordings",
+    ];
     let mut rows = BTreeMap::new();
     for table in COUNTED {
         if shape::exists(conn, "table", table)? {

@@ -5,7 +5,7 @@ use aftercall_domain::lead::Lead;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{COUNT_CAP, Count, Page, Span, calls};
+use super::{COUNT_CAP, Count, Page, Span, calls, lead_pages};
 use crate::store::list_key::{self, Listed};
 use crate::store::row_hash::{self, Kind, Upserted};
 use crate::store::{StoreError, search};
@@ -110,7 +110,7 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
          ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name, first_name = excluded.first_name,
              last_name = excluded.last_name, phone_e164 = excluded.phone_e164, email = excluded.email,
              status = excluded.status, source = excluded.source, owner_user_id = excluded.owner_user_id,
-             tags = excluded.tags, summary = excluded.summary, notes = excluded.notes,
+             tags = excluded.tags, summary = excluded.summary, notes = coalesce(excluded.notes, notes),
              created_at_ms = excluded.created_at_ms, updated_at_ms = excluded.updated_at_ms,
              last_contact_at_ms = excluded.last_contact_at_ms, list_key = excluded.list_key,
              removed_upstream = 0, placeholder = 0",
@@ -148,12 +148,27 @@ pub fn upsert(conn: &Connection, lead: &Lead) -> Result<Upserted, StoreError> {
 }
 
 fn index(conn: &Connection, lead: &Lead, name: Option<&str>, was: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let words = search::document(
-        &[name],
-        &[lead.email.as_deref(), lead.summary.as_deref(), lead.notes.as_deref()],
-        &[lead.phone_e164.as_deref()],
-    );
+    let notes = lead_pages::notes(conn, lead.id)?;
+    let mut texts = vec![lead.email.as_deref(), lead.summary.as_deref(), lead.notes.as_deref()];
+    texts.extend(notes.iter().map(|note| Some(note.content.as_str())));
+    let words = search::document(&[name], &texts, &[lead.phone_e164.as_deref()]);
     search::put(conn, Listed::Leads, was, now, &words)
+}
+
+/// The words by which a lead is found have changed, though its row has not.
+pub(super) fn index_again(conn: &Connection, id: LeadId) -> Result<(), StoreError> {
+    let Some(found) = get(conn, id)? else { return Ok(()) };
+    // A placeholder stands in no list.
+    if found.list_key == 0 {
+        return Ok(());
+    }
+    index(conn, &found.lead, found.name.as_deref(), Some(found.list_key), found.list_key)
+}
+
+/// The free text of the lead's page, which the list of leads does not send. Returns whether it differs.
+pub(super) fn set_free_text(conn: &Connection, id: LeadId, text: Option<&str>) -> Result<bool, StoreError> {
+    let mut statement = conn.prepare_cached("UPDATE leads SET notes = ?2 WHERE id = ?1 AND notes IS NOT ?2")?;
+    Ok(statement.execute((id.0, text))? > 0)
 }
 
 /// A row to point at, for a lead that only calls or appointments mention.

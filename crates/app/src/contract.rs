@@ -6,7 +6,9 @@ use std::panic::AssertUnwindSafe;
 
 use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
+use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::status::StatusColour;
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -87,8 +89,21 @@ contract! {
     call_read: CallAsk => CallRow;
     /// A window onto the leads, by last contact.
     leads_window: LeadsAsk => LeadsWindow;
-    /// The lead page.
+    /// The lead page, as far as it is known here.
     lead_read: LeadAsk => LeadPage;
+    /// Somebody opened the lead page: its notes, reminders and activity are asked for, and the reply is when that was
+    /// done. What changed is told by the events; a failure leaves what is known.
+    lead_open: LeadAsk => LeadOpened;
+    /// Keeps a note and sends it when it can be sent. Also on a call at a second.
+    note_add: NoteAddAsk => NoteAdded;
+    /// Another text for a note, sent or not.
+    note_edit: NoteEditAsk => Nothing;
+    /// Tries a note that was not accepted again; where the CRM's text changed meanwhile, with this text.
+    note_retry: NoteAsk => Nothing;
+    /// Gives up a note that was not sent, or a change of one.
+    note_discard: NoteAsk => Nothing;
+    /// What waits to be sent.
+    outbox_state: Nothing => OutboxState;
     /// Asks for a recording, also again after a failure: a person's wish goes first.
     recording_want: RecordingAsk => RecordingView;
     /// Takes the wish back and stops what runs for it.
@@ -131,6 +146,8 @@ pub fn typescript() -> Vec<(&'static str, String)> {
     text.push_str(&words("Direction", "Which way a call went.", directions));
     let outcomes = [Outcome::Answered, Outcome::Missed, Outcome::Busy, Outcome::Failed, Outcome::Live, Outcome::Other];
     text.push_str(&words("Outcome", "What came of a call.", outcomes.map(Outcome::as_str)));
+    text.push_str(&words("StatusColour", "Hue of a lead's status.", StatusColour::ALL.map(StatusColour::as_str)));
+    text.push_str(&words("DraftPhase", "Where a note that is not sent yet stands.", Phase::ALL.map(Phase::as_str)));
     for declaration in types.found.values() {
         text.push_str(declaration);
         text.push('\n');

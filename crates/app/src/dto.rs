@@ -3,7 +3,9 @@
 
 use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
+use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::status::StatusColour;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -368,8 +370,8 @@ pub struct LeadRow {
     pub phone: Option<String>,
     /// Its e-mail.
     pub email: Option<String>,
-    /// Key of its status.
-    pub status: Option<String>,
+    /// Its status.
+    pub status: Option<StatusView>,
     /// Where it came from.
     pub source: Option<String>,
     /// Labels.
@@ -385,6 +387,170 @@ pub struct LeadRow {
     pub unheard: u64,
 }
 
+/// A lead's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct StatusView {
+    /// Its key.
+    pub key: String,
+    /// What the company calls it; null while its list is not known.
+    pub label: Option<String>,
+    /// Its hue.
+    #[ts(type = "StatusColour")]
+    pub colour: StatusColour,
+}
+
+/// A note of a lead, at the CRM or on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct NoteView {
+    /// Its id; asks about it use this. `draft:7` while the CRM does not have it.
+    pub id: String,
+    /// `manual`, `call_summary`, `system`, `customer_service_ai`, or a word that this version does not know.
+    pub kind: String,
+    /// Its words; of a change that waits, those of the CRM.
+    pub text: String,
+    /// Written, UTC.
+    #[ts(type = "number | null")]
+    pub at_ms: Option<i64>,
+    /// Changed since it was written.
+    pub edited: bool,
+    /// Names of what is attached.
+    pub attachments: Vec<String>,
+    /// The place in a call that it is about.
+    pub call: Option<CallPlaceView>,
+    /// What is not at the CRM yet.
+    pub pending: Option<PendingView>,
+}
+
+/// A second of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct CallPlaceView {
+    /// The call.
+    pub sid: String,
+    /// Media time.
+    #[ts(type = "number")]
+    pub at_ms: i64,
+}
+
+/// A text that is not at the CRM yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct PendingView {
+    /// Asks about it use this.
+    pub id: String,
+    /// Where it stands.
+    #[ts(type = "DraftPhase")]
+    pub phase: Phase,
+    /// Why it waits or was not accepted.
+    #[ts(type = "Code | null")]
+    pub reason: Option<Code>,
+    /// When it is tried again by itself.
+    #[ts(type = "number | null")]
+    pub next_try_at_ms: Option<i64>,
+    /// The text of the person.
+    pub text: String,
+    /// In a conflict: the text that the CRM has now.
+    pub theirs: Option<String>,
+}
+
+/// Something that happened with a lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ActivityView {
+    /// Its id among the lead's.
+    pub id: String,
+    /// `call`, `note`, `status_change`, `reminder_created` …, or a word that this version does not know.
+    pub kind: String,
+    /// When, UTC.
+    #[ts(type = "number | null")]
+    pub at_ms: Option<i64>,
+    /// For a change of status: from.
+    pub from: Option<StatusView>,
+    /// For a change of status: to.
+    pub to: Option<StatusView>,
+    /// The call that it is about.
+    pub call_sid: Option<String>,
+    /// Other facts in one line, as the CRM names them.
+    pub text: String,
+}
+
+/// Something to be done about a lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ReminderView {
+    /// Its id.
+    pub id: String,
+    /// When it is due, UTC.
+    #[ts(type = "number")]
+    pub due_at_ms: i64,
+    /// What is to be done.
+    pub note: Option<String>,
+    /// When it was done, UTC.
+    #[ts(type = "number | null")]
+    pub done_at_ms: Option<i64>,
+}
+
+/// The lead page was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+pub struct LeadOpened {
+    /// When, UTC.
+    #[ts(type = "number")]
+    pub read_at_ms: i64,
+}
+
+/// A note to keep and to send.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct NoteAddAsk {
+    /// The lead; null for a note on a call, which goes to the call's lead.
+    pub lead_id: Option<String>,
+    /// The second of a call that it is about.
+    pub call: Option<CallPlaceAsk>,
+    /// Its words.
+    pub text: String,
+}
+
+/// A second of a call.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct CallPlaceAsk {
+    /// The call.
+    pub sid: String,
+    /// Media time.
+    #[ts(type = "number")]
+    pub at_ms: i64,
+}
+
+/// The note is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct NoteAdded {
+    /// Its id; null where it stays on this device, because the call has no lead.
+    pub id: Option<String>,
+}
+
+/// Another text for a note.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct NoteEditAsk {
+    /// The note, or what is pending.
+    pub id: String,
+    /// Its words from now on.
+    pub text: String,
+}
+
+/// A note that is not sent yet.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct NoteAsk {
+    /// The id of what is pending.
+    pub id: String,
+}
+
+/// What waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct OutboxState {
+    /// Goes by itself.
+    #[ts(type = "number")]
+    pub waiting: u64,
+    /// Waits for the person.
+    #[ts(type = "number")]
+    pub refused: u64,
+    /// The lead of the first that waits for the person.
+    pub refused_lead_id: Option<String>,
+}
+
 /// The lead page.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct LeadPage {
@@ -392,8 +558,19 @@ pub struct LeadPage {
     pub lead: LeadRow,
     /// The CRM's words about it.
     pub summary: Option<String>,
-    /// Its free notes.
-    pub notes: Option<String>,
+    /// Its free text.
+    pub free_text: Option<String>,
+    /// The user who owns it, by the CRM's number: it tells no name.
+    pub owner_user_id: Option<String>,
+    /// Its notes, newest first; what is not sent yet comes first.
+    pub notes: Vec<NoteView>,
+    /// What happened, newest first.
+    pub activity: Vec<ActivityView>,
+    /// What is to be done and was done, the earliest first.
+    pub reminders: Vec<ReminderView>,
+    /// When notes, activity and reminders were last read; null for never.
+    #[ts(type = "number | null")]
+    pub read_at_ms: Option<i64>,
     /// Created, UTC.
     #[ts(type = "number | null")]
     pub created_at_ms: Option<i64>,
@@ -547,7 +724,7 @@ pub struct PlayerState {
 pub enum AppEvent {
     /// Rows changed: ask again what carries one of these tags.
     Changed {
-        /// `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`.
+        /// `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`.
         tags: Vec<String>,
     },
     /// The player changed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aftercall_domain::error::{Code, Retry};
 use aftercall_domain::ids::InvalidId;
 use aftercall_domain::recording::{Reason, RecordingState};
+use aftercall_engine::outbox::OutboxError;
 use aftercall_engine::queue::QueueError;
 use aftercall_engine::secrets::SecretsError;
 use aftercall_engine::store::StoreError;
@@ -36,6 +37,9 @@ pub enum AppError {
     /// The downloads.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// What is to be sent.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The sound.
     #[error(transparent)]
     Player(#[from] PlayerError),
@@ -95,6 +99,7 @@ impl AppError {
             Self::Upstream(error) => error.code(),
             Self::Sync(error) => error.code(),
             Self::Queue(error) => error.code(),
+            Self::Outbox(error) => error.code(),
             Self::Player(error) => error.code(),
             Self::Profile(error) => error.code(),
             Self::InvalidInput(_) => Code::InvalidInput,
@@ -119,6 +124,7 @@ impl AppError {
             Self::Upstream(error) => error.retry(),
             Self::Sync(error) => error.retry(),
             Self::Queue(error) => error.retry(),
+            Self::Outbox(error) => error.retry(),
             Self::Player(error) => error.retry(),
             Self::NotSignedIn => Retry::AfterLogin,
             Self::Profile(_) | Self::Output(_) => Retry::AfterUser,

@@ -69,7 +69,7 @@ impl Events {
 }
 
 /// Everything: for a listener that missed some news.
-const ALL: [Tag; 8] = [
+const ALL: [Tag; 9] = [
     Tag::Calls,
     Tag::Leads,
     Tag::Appointments,
@@ -78,6 +78,7 @@ const ALL: [Tag; 8] = [
     Tag::Listening,
     Tag::Settings,
     Tag::Account,
+    Tag::Outbox,
 ];
 
 fn note(

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::{App, Boot};
-use crate::{rows, settings, sound};
+use crate::{lead_page, notes, rows, settings, sound};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -91,7 +91,31 @@ pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWind
 
 pub(crate) async fn lead_read(boot: &Boot, ask: LeadAsk) -> Result<LeadPage, AppError> {
     let app = app(boot)?;
-    rows::lead_page(app.store(), ask.id.parse()?, app.clock().now_ms()).await
+    lead_page::read(app.store(), ask.id.parse()?, app.clock().now_ms()).await
+}
+
+pub(crate) async fn lead_open(boot: &Boot, ask: LeadAsk) -> Result<LeadOpened, AppError> {
+    app(boot)?.open_lead(ask.id.parse()?).await
+}
+
+pub(crate) async fn note_add(boot: &Boot, ask: NoteAddAsk) -> Result<NoteAdded, AppError> {
+    notes::add(app(boot)?, ask).await
+}
+
+pub(crate) async fn note_edit(boot: &Boot, ask: NoteEditAsk) -> Result<Nothing, AppError> {
+    notes::edit(app(boot)?, &ask.id, ask.text).await
+}
+
+pub(crate) async fn note_retry(boot: &Boot, ask: NoteAsk) -> Result<Nothing, AppError> {
+    notes::retry(app(boot)?, &ask.id).await
+}
+
+pub(crate) async fn note_discard(boot: &Boot, ask: NoteAsk) -> Result<Nothing, AppError> {
+    notes::discard(app(boot)?, &ask.id).await
+}
+
+pub(crate) async fn outbox_state(boot: &Boot, _: Nothing) -> Result<OutboxState, AppError> {
+    notes::state(app(boot)?).await
 }
 
 pub(crate) async fn recording_want(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {

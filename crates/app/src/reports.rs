@@ -2,17 +2,21 @@
 
 use aftercall_domain::call::Direction;
 use aftercall_domain::ids::{CalendarId, CallSid, LeadId};
+use aftercall_domain::lead_detail;
+use aftercall_domain::outbox::Task;
 use aftercall_domain::zone;
 use aftercall_engine::store::table::appointments::{self, AppointmentListing, AppointmentsFilter};
 use aftercall_engine::store::table::calls::{self, CallListing};
 use aftercall_engine::store::table::leads::{self, LeadListing};
 use aftercall_engine::store::table::recordings::{self, RecordingRow};
-use aftercall_engine::store::table::{Span, listening};
+use aftercall_engine::store::table::{Span, lead_pages, listening, marks, outbox};
+use aftercall_engine::store::{Connection, StoreError};
 
 use crate::errors::AppError;
+use crate::notes::draft_id;
 use crate::report::{
-    AppointmentLine, Appointments, Call, CallLine, Calls, Lead, LeadFacts, LeadLine, Leads, RecordingFacts,
-    RecordingLine,
+    Activity, AppointmentLine, Appointments, Call, CallLine, Calls, Lead, LeadFacts, LeadLine, Leads, Mark, Note,
+    RecordingFacts, RecordingLine,
 };
 use crate::start::App;
 
@@ -161,6 +165,44 @@ fn appointment_line(listing: &AppointmentListing) -> AppointmentLine {
     }
 }
 
+fn mark(mark: &marks::Mark) -> Mark {
+    Mark {
+        id: mark.id.to_string(),
+        at_ms: mark.at_ms,
+        text: mark.text.clone(),
+        created_at: zone::rfc3339_utc(mark.created_at_ms),
+    }
+}
+
+/// What is not sent yet, newest first, then what the CRM has. A note whose text is being changed has the new one.
+fn notes(conn: &Connection, lead: LeadId) -> Result<Vec<Note>, StoreError> {
+    let mut drafts = outbox::all(conn, Some(lead))?;
+    let mut known = Vec::new();
+    for note in lead_pages::notes(conn, lead)? {
+        let changes =
+            |row: &outbox::DraftRow| matches!(row.draft.task, Task::Replace { note: of, .. } if of == note.id);
+        let change = drafts.iter().position(changes).map(|at| drafts.remove(at));
+        known.push(Note {
+            id: note.id.to_string(),
+            pending: change.is_some(),
+            text: change.map_or(note.content, |row| row.text),
+            // The CRM always says when; a note without a time is as old as can be.
+            created_at: zone::rfc3339_utc(note.created_at_ms.unwrap_or(0)),
+        });
+    }
+    let waiting = drafts.iter().rev().map(|row| Note {
+        id: draft_id(row.id),
+        text: row.text.clone(),
+        created_at: zone::rfc3339_utc(row.written_at_ms),
+        pending: true,
+    });
+    Ok(waiting.collect::<Vec<_>>().into_iter().chain(known).collect())
+}
+
+fn activity(row: &lead_detail::Activity) -> Activity {
+    Activity { r#type: row.kind.clone(), at: zone::rfc3339_utc(row.at_ms.unwrap_or(0)), text: row.text() }
+}
+
 impl App {
     /// Calls that match, newest first.
     ///
@@ -201,7 +243,7 @@ impl App {
                 line: call_line(&listing),
                 transcript: listing.call.transcript.clone(),
                 recordings: rows.iter().map(recording_facts).collect(),
-                marks: Vec::new(),
+                marks: marks::of_call(conn, &sid)?.iter().map(mark).collect(),
                 position_ms: listening.position_ms,
                 heard: listening.heard,
             }))
@@ -239,8 +281,8 @@ impl App {
             Ok(Some(Lead {
                 facts: lead_facts(&found),
                 summary: found.lead.summary.clone(),
-                notes: Vec::new(),
-                activity: Vec::new(),
+                notes: notes(conn, id)?,
+                activity: lead_pages::activity(conn, id)?.iter().map(activity).collect(),
                 calls: page.rows.iter().map(call_line).collect(),
                 appointments: appointments::of_lead(conn, id)?.iter().map(appointment_line).collect(),
                 next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment_line),

@@ -2,20 +2,21 @@
 
 use aftercall_domain::ids::{CallSid, LeadId, RecordingId};
 use aftercall_domain::phone;
+use aftercall_domain::status::{LeadStatus, StatusColour};
 use aftercall_engine::store::Store;
 use aftercall_engine::store::table::appointments::AppointmentListing;
 use aftercall_engine::store::table::calls::{self, CallListing};
 use aftercall_engine::store::table::leads::LeadListing;
 use aftercall_engine::store::table::recordings::{self, RecordingRow};
-use aftercall_engine::store::table::{COUNT_CAP, Span, appointments, jobs, leads};
+use aftercall_engine::store::table::{COUNT_CAP, Span, jobs, lead_statuses, leads};
 
 use crate::dto::{
-    AppointmentRow, CallRow, CallView, CallsAsk, CallsWindow, LeadPage, LeadRow, LeadsAsk, LeadsWindow, RecordingView,
+    AppointmentRow, CallRow, CallView, CallsAsk, CallsWindow, LeadRow, LeadsAsk, LeadsWindow, RecordingView, StatusView,
 };
 use crate::errors::AppError;
 
 /// Rows of one window at most.
-const ROWS_MAX: u32 = 200;
+pub(crate) const ROWS_MAX: u32 = 200;
 /// Letters of a summary that a row shows.
 const SUMMARY_LETTERS: usize = 160;
 
@@ -36,7 +37,7 @@ fn recording(row: &RecordingRow, place: Option<u32>) -> RecordingView {
     }
 }
 
-fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
+pub(crate) fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
     let first_words = |text: &String| text.chars().take(SUMMARY_LETTERS).collect();
     CallRow {
         sid: listing.call.sid.to_string(),
@@ -54,13 +55,14 @@ fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
     }
 }
 
-fn lead(listing: &LeadListing) -> LeadRow {
+/// A lead's row, with what the company calls its status.
+pub(crate) fn lead(listing: &LeadListing, statuses: &[LeadStatus]) -> LeadRow {
     LeadRow {
         id: listing.lead.id.to_string(),
         name: listing.name.clone(),
         phone: listing.lead.phone_e164.as_deref().map(phone::display),
         email: listing.lead.email.clone(),
-        status: listing.lead.status.clone(),
+        status: listing.lead.status.as_deref().map(|key| status(key, statuses)),
         source: listing.lead.source.clone(),
         tags: listing.lead.tags.clone(),
         last_contact_at_ms: listing.lead.last_contact_at_ms,
@@ -69,7 +71,17 @@ fn lead(listing: &LeadListing) -> LeadRow {
     }
 }
 
-fn appointment(listing: &AppointmentListing) -> AppointmentRow {
+/// A status by its key, whether or not the company's list is known.
+pub(crate) fn status(key: &str, statuses: &[LeadStatus]) -> StatusView {
+    let known = statuses.iter().find(|status| status.key == key.to_lowercase());
+    StatusView {
+        key: key.to_owned(),
+        label: known.map(|status| status.label.clone()),
+        colour: known.map_or(StatusColour::Gray, |status| status.colour),
+    }
+}
+
+pub(crate) fn appointment(listing: &AppointmentListing) -> AppointmentRow {
     let appointment = &listing.appointment;
     AppointmentRow {
         id: appointment.id.to_string(),
@@ -152,6 +164,7 @@ pub(crate) async fn leads_window(store: &Store, ask: LeadsAsk) -> Result<LeadsWi
     let (offset, limit) = (ask.offset, ask.limit.clamp(1, ROWS_MAX));
     let window = store.read(move |conn| {
         let all = leads::total(conn)?;
+        let statuses = lead_statuses::all(conn)?;
         let page = leads::list(conn, &filter, Span::From(offset), limit)?;
         let unfiltered = filter == leads::LeadsFilter::default();
         Ok(LeadsWindow {
@@ -159,34 +172,8 @@ pub(crate) async fn leads_window(store: &Store, ask: LeadsAsk) -> Result<LeadsWi
             matched_capped: !unfiltered && page.count.is_capped,
             all,
             offset,
-            rows: page.rows.iter().map(lead).collect(),
+            rows: page.rows.iter().map(|row| lead(row, &statuses)).collect(),
         })
     });
     Ok(window.await?)
-}
-
-/// The lead page.
-pub(crate) async fn lead_page(store: &Store, id: LeadId, now_ms: i64) -> Result<LeadPage, AppError> {
-    let page = store.read(move |conn| {
-        let Some(found) = leads::get(conn, id)? else { return Ok(None) };
-        let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
-        let totals = calls::lead_totals(conn, id)?;
-        let mut rows = Vec::new();
-        for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
-            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
-        }
-        Ok(Some(LeadPage {
-            lead: lead(&found),
-            summary: found.lead.summary.clone(),
-            notes: found.lead.notes.clone(),
-            created_at_ms: found.lead.created_at_ms,
-            calls: rows,
-            calls_in_all: totals.calls,
-            heard: totals.heard,
-            talk_s: totals.talk_s,
-            appointments: appointments::of_lead(conn, id)?.iter().map(appointment).collect(),
-            next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment),
-        }))
-    });
-    page.await?.ok_or(AppError::NotFound("lead"))
 }

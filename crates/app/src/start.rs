@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
-use aftercall_domain::ids::CallSid;
+use aftercall_domain::ids::{CallSid, LeadId};
 pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{RootKey, open_root_key};
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
-use aftercall_engine::sync::{Depth, SyncError, SyncLoop, TwilioLoop, sync_once, sync_twilio};
+use aftercall_engine::sync::{Depth, SyncError, SyncLoop, TwilioLoop, read_opened, sync_once, sync_twilio};
 use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
 use aftercall_engine::vault::Vault;
 use aftercall_player::OutputChoice;
@@ -21,13 +21,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::deck::Deck;
 use crate::downloads::Downloads;
-use crate::dto::{AccountView, SyncState};
+use crate::dto::{AccountView, LeadOpened, SyncState};
 use crate::errors::AppError;
 use crate::events::Events;
 use crate::library::Library;
+use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::{fetch, log, session, syncing, twilio};
+
+/// A lead that is opened again is read again after this long.
+const OPENED_AGAIN_AFTER_MS: i64 = 15_000;
 
 /// What the process will do with the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +177,7 @@ pub(crate) struct Inner {
     sync: Mutex<Option<SyncLoop>>,
     sync_shown: watch::Sender<SyncState>,
     downloads: Downloads,
+    sending: Sending,
     pub(crate) deck: Option<Deck>,
     /// Held while somebody signs in or out: two at once would leave a sync or a queue behind that nobody stops.
     pub(crate) signing: tokio::sync::Mutex<()>,
@@ -214,6 +219,7 @@ impl App {
             sync: Mutex::new(None),
             sync_shown: watch::Sender::new(shown),
             downloads,
+            sending: Sending::default(),
             deck,
             signing: tokio::sync::Mutex::default(),
             over: AtomicBool::new(false),
@@ -244,6 +250,7 @@ impl App {
             return Ok(());
         }
         self.0.downloads.run(self.library(), self.sources()).await?;
+        self.0.sending.run(self.library(), &crm).await?;
         let former = lock(&self.0.sync).take();
         if let Some(former) = former {
             former.stop().await;
@@ -251,6 +258,7 @@ impl App {
         let running = SyncLoop::start(crm, self.store().clone(), self.clock().clone());
         let shown = syncing::show(running.status(), self.0.sync_shown.clone(), self.0.stop.child_token());
         self.0.tasks.spawn(shown);
+        self.0.tasks.spawn(self.0.sending.clone().follow(running.status(), self.0.stop.child_token()));
         *lock(&self.0.sync) = Some(running);
         Ok(())
     }
@@ -317,6 +325,7 @@ impl App {
                 .await?;
         self.go_online(Arc::new(crm)).await?;
         self.0.downloads.signed_in().await?;
+        self.0.sending.helped().await?;
         Ok(SignedIn {
             source: aftercall_domain::ids::Source::Crm,
             account: view.email,
@@ -334,7 +343,7 @@ impl App {
         Ok(self.store().read(account::get).await?.as_ref().map(session::view))
     }
 
-    /// Syncs once with every source that somebody signed in to, and waits for it.
+    /// Sends what a person wrote, then syncs once with every source that somebody signed in to, and waits for it.
     ///
     /// # Errors
     /// `NotSignedIn`; the first failure of any source, after the others were read too.
@@ -356,6 +365,7 @@ impl App {
         let (store, clock, stop) = (self.store(), &**self.clock(), &self.0.stop);
         let mut all = SyncedAll { synced: Synced::default(), failure: None };
         if let Some(crm) = crm {
+            Sending::flush(self.library(), &crm, stop).await?;
             all.take(sync_once(&crm, store, clock, depth, &|_| {}, stop).await);
         }
         if let Some(twilio) = twilio {
@@ -378,6 +388,20 @@ impl App {
             self.0.downloads.stop().await;
         }
         outcome
+    }
+
+    /// Reads a lead's page, unless that was done a moment ago. It goes on when the one who asked goes away, so that
+    /// leafing through leads does not read each of them halfway.
+    pub(crate) async fn open_lead(&self, id: LeadId) -> Result<LeadOpened, AppError> {
+        let (app, crm, stop) = (self.clone(), self.crm()?, self.0.stop.child_token());
+        let reading = self.0.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => Err(AppError::Cancelled),
+                read = read_opened(&crm, app.store(), &**app.clock(), id, OPENED_AGAIN_AFTER_MS) => Ok(read?),
+            }
+        });
+        Ok(LeadOpened { read_at_ms: reading.await.map_err(|_| AppError::Panicked)?? })
     }
 
     /// Syncs soon, in the background.
@@ -447,6 +471,7 @@ impl App {
             running.stop().await;
         }
         self.0.downloads.stop().await;
+        self.0.sending.stop().await;
         lock(&self.0.twilio).take();
         lock(&self.0.crm).take()
     }

@@ -12,6 +12,12 @@ export type Direction = "inbound" | "outbound" | "unknown";
 /** What came of a call. */
 export type Outcome = "answered" | "missed" | "busy" | "failed" | "live" | "other";
 
+/** Hue of a lead's status. */
+export type StatusColour = "gray" | "red" | "orange" | "yellow" | "green" | "blue" | "purple" | "pink";
+
+/** Where a note that is not sent yet stands. */
+export type DraftPhase = "waiting" | "sending" | "refused" | "conflict";
+
 /**
  * Who is signed in.
  */
@@ -38,11 +44,44 @@ business: string,
 url: string, };
 
 /**
+ * Something that happened with a lead.
+ */
+export type ActivityView = { 
+/**
+ * Its id among the lead's.
+ */
+id: string, 
+/**
+ * `call`, `note`, `status_change`, `reminder_created` …, or a word that this version does not know.
+ */
+kind: string, 
+/**
+ * When, UTC.
+ */
+at_ms: number | null, 
+/**
+ * For a change of status: from.
+ */
+from: StatusView | null, 
+/**
+ * For a change of status: to.
+ */
+to: StatusView | null, 
+/**
+ * The call that it is about.
+ */
+call_sid: string | null, 
+/**
+ * Other facts in one line, as the CRM names them.
+ */
+text: string, };
+
+/**
  * What the app tells the window, over one channel, at most ten times a second.
  */
 export type AppEvent = { "kind": "changed", 
 /**
- * `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`.
+ * `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`.
  */
 tags: Array<string>, } | { "kind": "player", 
 /**
@@ -133,6 +172,32 @@ export type CallAsk = {
  * Its id.
  */
 sid: string, };
+
+/**
+ * A second of a call.
+ */
+export type CallPlaceAsk = { 
+/**
+ * The call.
+ */
+sid: string, 
+/**
+ * Media time.
+ */
+at_ms: number, };
+
+/**
+ * A second of a call.
+ */
+export type CallPlaceView = { 
+/**
+ * The call.
+ */
+sid: string, 
+/**
+ * Media time.
+ */
+at_ms: number, };
 
 /**
  * One call as a row shows it.
@@ -274,6 +339,15 @@ export type LeadAsk = {
 id: string, };
 
 /**
+ * The lead page was read.
+ */
+export type LeadOpened = { 
+/**
+ * When, UTC.
+ */
+read_at_ms: number, };
+
+/**
  * The lead page.
  */
 export type LeadPage = { 
@@ -286,9 +360,29 @@ lead: LeadRow,
  */
 summary: string | null, 
 /**
- * Its free notes.
+ * Its free text.
  */
-notes: string | null, 
+free_text: string | null, 
+/**
+ * The user who owns it, by the CRM's number: it tells no name.
+ */
+owner_user_id: string | null, 
+/**
+ * Its notes, newest first; what is not sent yet comes first.
+ */
+notes: Array<NoteView>, 
+/**
+ * What happened, newest first.
+ */
+activity: Array<ActivityView>, 
+/**
+ * What is to be done and was done, the earliest first.
+ */
+reminders: Array<ReminderView>, 
+/**
+ * When notes, activity and reminders were last read; null for never.
+ */
+read_at_ms: number | null, 
 /**
  * Created, UTC.
  */
@@ -339,9 +433,9 @@ phone: string | null,
  */
 email: string | null, 
 /**
- * Key of its status.
+ * Its status.
  */
-status: string | null, 
+status: StatusView | null, 
 /**
  * Where it came from.
  */
@@ -406,9 +500,111 @@ offset: number,
 rows: Array<LeadRow>, };
 
 /**
+ * A note to keep and to send.
+ */
+export type NoteAddAsk = { 
+/**
+ * The lead; null for a note on a call, which goes to the call's lead.
+ */
+lead_id: string | null, 
+/**
+ * The second of a call that it is about.
+ */
+call: CallPlaceAsk | null, 
+/**
+ * Its words.
+ */
+text: string, };
+
+/**
+ * The note is kept.
+ */
+export type NoteAdded = { 
+/**
+ * Its id; null where it stays on this device, because the call has no lead.
+ */
+id: string | null, };
+
+/**
+ * A note that is not sent yet.
+ */
+export type NoteAsk = { 
+/**
+ * The id of what is pending.
+ */
+id: string, };
+
+/**
+ * Another text for a note.
+ */
+export type NoteEditAsk = { 
+/**
+ * The note, or what is pending.
+ */
+id: string, 
+/**
+ * Its words from now on.
+ */
+text: string, };
+
+/**
+ * A note of a lead, at the CRM or on its way.
+ */
+export type NoteView = { 
+/**
+ * Its id; asks about it use this. `draft:7` while the CRM does not have it.
+ */
+id: string, 
+/**
+ * `manual`, `call_summary`, `system`, `customer_service_ai`, or a word that this version does not know.
+ */
+kind: string, 
+/**
+ * Its words; of a change that waits, those of the CRM.
+ */
+text: string, 
+/**
+ * Written, UTC.
+ */
+at_ms: number | null, 
+/**
+ * Changed since it was written.
+ */
+edited: boolean, 
+/**
+ * Names of what is attached.
+ */
+attachments: Array<string>, 
+/**
+ * The place in a call that it is about.
+ */
+call: CallPlaceView | null, 
+/**
+ * What is not at the CRM yet.
+ */
+pending: PendingView | null, };
+
+/**
  * No arguments, or nothing to say.
  */
 export type Nothing = Record<symbol, never>;
+
+/**
+ * What waits to be sent.
+ */
+export type OutboxState = { 
+/**
+ * Goes by itself.
+ */
+waiting: number, 
+/**
+ * Waits for the person.
+ */
+refused: number, 
+/**
+ * The lead of the first that waits for the person.
+ */
+refused_lead_id: string | null, };
 
 /**
  * A waveform.
@@ -439,6 +635,35 @@ duration_ms: number,
  * Per channel: min, max, min, max …
  */
 lanes: Array<Array<number>>, };
+
+/**
+ * A text that is not at the CRM yet.
+ */
+export type PendingView = { 
+/**
+ * Asks about it use this.
+ */
+id: string, 
+/**
+ * Where it stands.
+ */
+phase: DraftPhase, 
+/**
+ * Why it waits or was not accepted.
+ */
+reason: Code | null, 
+/**
+ * When it is tried again by itself.
+ */
+next_try_at_ms: number | null, 
+/**
+ * The text of the person.
+ */
+text: string, 
+/**
+ * In a conflict: the text that the CRM has now.
+ */
+theirs: string | null, };
 
 /**
  * Put a recording into the player; one that is not here is asked for first and starts when it has arrived.
@@ -585,6 +810,27 @@ channels: number | null,
 codec: string | null, };
 
 /**
+ * Something to be done about a lead.
+ */
+export type ReminderView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * When it is due, UTC.
+ */
+due_at_ms: number, 
+/**
+ * What is to be done.
+ */
+note: string | null, 
+/**
+ * When it was done, UTC.
+ */
+done_at_ms: number | null, };
+
+/**
  * What a person set.
  */
 export type Settings = { 
@@ -630,6 +876,21 @@ export type SignOutAsk = {
  * Destroy the key and remove everything from this device, not only the secrets.
  */
 wipe: boolean, };
+ * A lead's status.
+ */
+export type StatusView = { 
+/**
+ * Its key.
+ */
+key: string, 
+/**
+ * What the company calls it; null while its list is not known.
+ */
+label: string | null, 
+/**
+ * Its hue.
+ */
+colour: StatusColour, };
 
 /**
  * What the pill at the top says; the worst one wins.
@@ -730,8 +991,21 @@ export interface Commands {
   call_read: { args: CallAsk; reply: CallRow };
   /** A window onto the leads, by last contact. */
   leads_window: { args: LeadsAsk; reply: LeadsWindow };
-  /** The lead page. */
+  /** The lead page, as far as it is known here. */
   lead_read: { args: LeadAsk; reply: LeadPage };
+  /** Somebody opened the lead page: its notes, reminders and activity are asked for, and the reply is when that was
+ done. What changed is told by the events; a failure leaves what is known. */
+  lead_open: { args: LeadAsk; reply: LeadOpened };
+  /** Keeps a note and sends it when it can be sent. Also on a call at a second. */
+  note_add: { args: NoteAddAsk; reply: NoteAdded };
+  /** Another text for a note, sent or not. */
+  note_edit: { args: NoteEditAsk; reply: Nothing };
+  /** Tries a note that was not accepted again; where the CRM's text changed meanwhile, with this text. */
+  note_retry: { args: NoteAsk; reply: Nothing };
+  /** Gives up a note that was not sent, or a change of one. */
+  note_discard: { args: NoteAsk; reply: Nothing };
+  /** What waits to be sent. */
+  outbox_state: { args: Nothing; reply: OutboxState };
   /** Asks for a recording, also again after a failure: a person's wish goes first. */
   recording_want: { args: RecordingAsk; reply: RecordingView };
   /** Takes the wish back and stops what runs for it. */

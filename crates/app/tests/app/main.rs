@@ -4,6 +4,7 @@
 mod contract;
 mod leaving;
 mod listening;
+mod notes;
 mod protocol;
 mod starting;
 mod syncing;

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aftercall_domain::clock::Clock;
-use rusqlite::{Connection, Transaction};
+/// What a read or a write is given, and the tables' functions take.
+pub use rusqlite::Connection;
+use rusqlite::Transaction;
 use tokio::sync::{broadcast, mpsc};
 
 pub use self::changes::{ChangeSet, Tag};

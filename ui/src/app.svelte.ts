@@ -1,8 +1,9 @@
 import { createContext } from 'svelte';
-import type { BootState, CallsFilter, Language, Settings, SyncState, Theme } from './bindings/contract';
+import type { BootState, CallsFilter, Language, OutboxState, Settings, SyncState, Theme } from './bindings/contract';
 import { Changes } from './data/changes';
 import { CallsModel, LeadsModel } from './data/lists.svelte';
 import { Peaks } from './data/peaks.svelte';
+import { Query } from './data/query.svelte';
 import { HostError, type Host } from './host';
 import { Keys } from './keys/keys';
 import { Player } from './player/player.svelte';
@@ -44,6 +45,10 @@ export class App {
   readonly peaks: Peaks;
   readonly calls: CallsModel;
   readonly leads: LeadsModel;
+  /** What a person wrote that is not at the CRM yet. */
+  readonly outbox: Query<OutboxState>;
+  /** Notes that are being typed, by lead: leaving the page loses none. */
+  readonly typed = new Map<string, string>();
 
   boot = $state.raw<BootState>();
   bootError = $state.raw<HostError>();
@@ -69,6 +74,7 @@ export class App {
     this.peaks = new Peaks(host);
     this.calls = new CallsModel(host, this.changes);
     this.leads = new LeadsModel(host, this.changes);
+    this.outbox = new Query<OutboxState>(this.changes, ['outbox', 'account']);
     this.changes.onSync((state) => {
       this.sync = state;
       this.syncKnown = true;
@@ -100,6 +106,7 @@ export class App {
   async #openLibrary(): Promise<void> {
     this.calls.open();
     this.leads.open();
+    this.outbox.ask(() => this.host.call('outbox_state', {}));
     this.syncKnown = false;
     const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
     // An event that came meanwhile is newer than this answer: a finished sync must not look like a running one.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use aftercall_app::report::{
-    AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported, FetchedAll,
-    Lead, Leads, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport, TwilioSignedIn,
+    Activity, AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported,
+    FetchedAll, Lead, Leads, Note, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport, TwilioSignedIn,
 };
 use aftercall_domain::recording::{Reason, RecordingState};
 
@@ -149,6 +149,9 @@ pub fn call(call: &Call) -> String {
     }
     let heard = if call.heard { "heard" } else { "not heard" };
     let _ = writeln!(text, "{heard}, at {}", clock(call.position_ms));
+    for mark in &call.marks {
+        let _ = writeln!(text, "{} {}", clock(mark.at_ms), isolated(&mark.text.replace('\n', " ")));
+    }
     for words in [&call.line.summary, &call.transcript].into_iter().flatten() {
         let _ = writeln!(text, "\n{}", isolated(words));
     }
@@ -194,7 +197,25 @@ pub fn lead(lead: &Lead) -> String {
         text.push('\n');
         text.push_str(&table(&appointment_rows(&lead.appointments)));
     }
+    if !lead.notes.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&note_rows(&lead.notes)));
+    }
+    if !lead.activity.is_empty() {
+        text.push('\n');
+        let row = |one: &Activity| vec![one.at.clone(), one.r#type.clone(), isolated(&one.text)];
+        text.push_str(&table(&lead.activity.iter().map(row).collect::<Vec<_>>()));
+    }
     text
+}
+
+/// A note in one line; what is not sent yet says so.
+fn note_rows(notes: &[Note]) -> Vec<Vec<String>> {
+    let row = |note: &Note| {
+        let state = if note.pending { "not sent yet" } else { "note" };
+        vec![note.created_at.clone(), state.to_owned(), isolated(&note.text.replace('\n', " "))]
+    };
+    notes.iter().map(row).collect()
 }
 
 pub fn appointments(appointments: &Appointments) -> String {

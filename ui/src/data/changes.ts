@@ -3,7 +3,7 @@ import type { Host } from '../host';
 
 /** What an event says has changed; a query names those that it depends on. */
 export type Tag =
-  'calls' | 'leads' | 'appointments' | 'calendars' | 'recordings' | 'listening' | 'settings' | 'account';
+  'calls' | 'leads' | 'appointments' | 'calendars' | 'recordings' | 'listening' | 'settings' | 'account' | 'outbox';
 
 type Listener = (tags: ReadonlySet<string>) => void;
 

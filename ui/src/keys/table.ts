@@ -18,6 +18,7 @@ export type Command =
   | 'next_call'
   | 'previous_call'
   | 'find'
+  | 'insert_time'
   | 'go_calls'
   | 'go_leads'
   | 'sync_now'
@@ -66,6 +67,12 @@ export const KEYS: readonly Binding[] = [
   { command: 'quieter', key: 'arrowdown', code: 'ArrowDown', ctrl: true, inText: true },
   { command: 'next_call', key: 'n', code: 'KeyN' },
   { command: 'previous_call', key: 'p', code: 'KeyP' },
+  // The player's keys while a note is typed.
+  { command: 'play_pause', key: 'f8', code: 'F8', inText: true },
+  { command: 'back_5', key: 'f7', code: 'F7', inText: true },
+  { command: 'forward_5', key: 'f9', code: 'F9', inText: true },
+  { command: 'cycle_speed', key: 'f4', code: 'F4', inText: true },
+  { command: 'insert_time', key: 'j', code: 'KeyJ', ctrl: true, inText: true },
   { command: 'find', key: 'f', code: 'KeyF', ctrl: true, inText: true },
   { command: 'go_calls', key: '1', code: 'Digit1', ctrl: true, inText: true },
   { command: 'go_leads', key: '2', code: 'Digit2', ctrl: true, inText: true },

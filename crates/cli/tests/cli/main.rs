@@ -4,6 +4,7 @@
 mod bad_input;
 mod databases;
 mod leaving;
+mod notes;
 mod recordings;
 mod records;
 mod twilio;

@@ -223,6 +223,7 @@ fn failure(error: &UpstreamError) -> Failure {
         UpstreamError::Forbidden
         | UpstreamError::NoBusiness
         | UpstreamError::InvalidAccount
+        | UpstreamError::NeverKept(_)
         | UpstreamError::NotFound
         | UpstreamError::Gone
         | UpstreamError::Refused { .. }

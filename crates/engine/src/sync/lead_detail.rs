@@ -31,12 +31,16 @@ const FAILURES_MAX: u32 = 3;
 /// The company's statuses, where the role may read them.
 ///
 /// # Errors
-/// The CRM's, but not its refusal; the library's.
+/// The end of the session; the library's.
 pub(super) async fn read_statuses(crm: &Crm, store: &Store) -> Result<(), SyncError> {
     let page = match crm.lead_statuses().await {
-        // Keys stay readable without their labels: no reason to end a sync.
-        Err(UpstreamError::Forbidden | UpstreamError::NotFound | UpstreamError::NotData) => return Ok(()),
-        page => page?,
+        Err(error @ (UpstreamError::SessionEnded | UpstreamError::WrongPassword)) => return Err(error.into()),
+        // Keys stay readable without their labels: no reason to call a sync failed.
+        Err(error) => {
+            tracing::info!(code = error.code().as_str(), "the statuses could not be read");
+            return Ok(());
+        }
+        Ok(page) => page,
     };
     if page.rows.is_empty() || !page.rejected.is_empty() {
         return Ok(());

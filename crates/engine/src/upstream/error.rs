@@ -177,6 +177,7 @@ impl UpstreamError {
             | Self::InvalidAccount
             | Self::BadCredentials
             | Self::KeyMissing
+            | Self::NeverKept(_)
             | Self::Forbidden
             | Self::NotFound
             | Self::Refused { .. }

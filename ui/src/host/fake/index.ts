@@ -13,6 +13,7 @@ import type {
   SyncState,
 } from '../../bindings/contract';
 import { HostError, type Args, type Command, type Host, type Reply } from '../port';
+import { FakeNotes, activityOf, remindersOf } from './notes';
 import { appointmentsOf, callOf, leadOf } from './people';
 import { inventedPeaks } from './sound';
 
@@ -28,7 +29,7 @@ function fail(code: Code): never {
 /**
  * A host with invented people, for `npm run dev` and for tests: every state of a recording, a server that prepares,
  * a player that moves. The address bar sets the scene: `?boot=sign_in|store_damaged…&lang=en&theme=dark&sync=offline
- * &calls=1000000&key_file=1&error=calls&wait=2000&player=…`.
+ * &calls=1000000&notes=offline&key_file=1&error=calls&wait=2000&player=…`.
  */
 export function fakeHost(scene: URLSearchParams): Host {
   const nowMs = () => Date.now();
@@ -43,6 +44,7 @@ export function fakeHost(scene: URLSearchParams): Host {
   };
   let signedIn = scene.get('boot') !== 'sign_in';
   const changed = new Map<string, Partial<CallRow>>();
+  const notes = new FakeNotes(scene.get('notes') ?? '', (tags) => emit({ kind: 'changed', tags }));
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   const sync: SyncState = {
@@ -190,7 +192,12 @@ export function fakeHost(scene: URLSearchParams): Host {
     return {
       lead: leadOf(index, startedAt),
       summary: 'מתלבטת בין שתי הצעות. לוח זמנים ברור חשוב לה יותר מהמחיר.',
-      notes: index % 2 === 0 ? 'לשלוח לה דוגמה של לוח זמנים מהתקנה קודמת.\nPrefers e-mail.' : null,
+      free_text: index % 2 === 0 ? 'לשלוח לה דוגמה של לוח זמנים מהתקנה קודמת.\nPrefers e-mail.' : null,
+      owner_user_id: index % 3 === 0 ? '3' : null,
+      notes: scene.get('notes') === 'none' ? [] : notes.of(id, startedAt, calls[0]?.sid ?? ''),
+      activity: activityOf(index, startedAt, calls[0]?.sid ?? ''),
+      reminders: remindersOf(index, startedAt),
+      read_at_ms: scene.get('notes') === 'none' ? null : startedAt - 40 * 60_000,
       created_at_ms: startedAt - 20 * DAY_MS,
       calls: calls.sort((a, b) => (b.started_at_ms ?? 0) - (a.started_at_ms ?? 0)),
       calls_in_all: calls.length,
@@ -279,6 +286,30 @@ export function fakeHost(scene: URLSearchParams): Host {
       };
     },
     lead_read: ({ id }) => leadPage(id),
+    lead_open: () => {
+      if (sync.phase === 'offline') fail('offline');
+      if (sync.phase === 'server_unavailable') fail('server_unavailable');
+      return { read_at_ms: nowMs() };
+    },
+    note_add: ({ lead_id, call, text }) => {
+      if (text.length > 20_000) fail('invalid_input');
+      const lead = lead_id ?? (call === null ? null : callOf(ordinalOf(call.sid), startedAt).lead_id);
+      if (lead === null) return { id: null };
+      return { id: notes.add(lead, text, call) };
+    },
+    note_edit: ({ id, text }) => {
+      notes.edit(id, text);
+      return {};
+    },
+    note_retry: ({ id }) => {
+      notes.retry(id);
+      return {};
+    },
+    note_discard: ({ id }) => {
+      notes.discard(id);
+      return {};
+    },
+    outbox_state: () => notes.state(),
     recording_want: ({ id }) => want(id),
     recording_cancel: ({ id }) => {
       clearTimeout(timers.get(id));

@@ -1,4 +1,5 @@
 import type { AppointmentRow, CallRow, LeadRow, Outcome, RecordingState, RecordingView } from '../../bindings/contract';
+import { statusOf } from './notes';
 
 /** Invented people; numbers of 555-01xx only. */
 export const PEOPLE: readonly (readonly [he: string, phone: string, note: string])[] = [
@@ -115,8 +116,6 @@ export function callOf(ordinal: number, nowMs: number): CallRow {
   };
 }
 
-const STATUSES = ['new', 'attempting', 'no_answer', 'contacted', 'interested', 'follow_up', 'won', 'הצעת מחיר'];
-
 export function leadOf(index: number, nowMs: number): LeadRow {
   const [name, phone] = PEOPLE[index % PEOPLE.length] as (typeof PEOPLE)[number];
   return {
@@ -124,7 +123,7 @@ export function leadOf(index: number, nowMs: number): LeadRow {
     name: index < PEOPLE.length ? name : `${name} ${index}`,
     phone,
     email: `lead${index + 1}@example.com`,
-    status: STATUSES[(index * 7 + 7) % STATUSES.length] ?? null,
+    status: statusOf(index),
     source: index % 4 === 0 ? 'whatsapp' : 'phone',
     tags: index % 5 === 0 ? ['VIP', 'רעננה'] : [],
     last_contact_at_ms: nowMs - index * 9 * 3_600_000 - 120_000,

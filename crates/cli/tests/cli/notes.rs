@@ -88,7 +88,7 @@ fn a_program_that_is_killed_between_sending_and_answer_sends_the_note_once() {
     let since = Instant::now();
     while world.asked("POST", "/api/leads/3/notes") == 0 {
         assert!(since.elapsed() < Duration::from_secs(60), "it was never sent");
-        std::thread::sleep(Duration::from_millis(5));
+        world.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
     }
     child.kill().unwrap();
     child.wait().unwrap();

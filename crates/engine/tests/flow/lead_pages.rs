@@ -115,7 +115,7 @@ async fn without_a_network_the_page_that_is_known_stays_with_its_age() {
 
 #[tokio::test]
 async fn a_page_that_the_server_cannot_give_ends_no_sync_and_is_asked_for_again_by_the_next() {
-    for steps in [r#"{"status": 500}"#, r#"{"html": true}"#, r#"{"cut_after": 20}"#, r#"{"body": "{}"}"#] {
+    for steps in [r#"{"status": 500}"#, r#"{"cut_after": 20}"#, r#"{"body": "{}"}"#] {
         let script =
             format!(r#"[{{"match": {{"method": "GET", "path": "/api/leads/7/notes"}}, "nth": "1", "do": [{steps}]}}]"#);
         let profile = Profile::synced(options(&script)).await;

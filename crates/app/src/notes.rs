@@ -167,13 +167,17 @@ impl Sending {
         loop {
             let phase = status.borrow_and_update().phase;
             match phase {
-                SyncPhase::Fresh if was_down => {
+                SyncPhase::Fresh | SyncPhase::ClockWrong if was_down => {
                     was_down = false;
                     if let Err(error) = self.helped().await {
                         tracing::warn!(code = error.code().as_str(), "the outbox was not told of the network");
                     }
                 }
-                SyncPhase::Never | SyncPhase::FirstSync | SyncPhase::Syncing | SyncPhase::Fresh => {}
+                SyncPhase::Never
+                | SyncPhase::FirstSync
+                | SyncPhase::Syncing
+                | SyncPhase::Fresh
+                | SyncPhase::ClockWrong => {}
                 SyncPhase::Offline
                 | SyncPhase::ServerUnavailable
                 | SyncPhase::SignInAgain

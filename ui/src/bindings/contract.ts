@@ -876,6 +876,8 @@ export type SignOutAsk = {
  * Destroy the key and remove everything from this device, not only the secrets.
  */
 wipe: boolean, };
+
+/**
  * A lead's status.
  */
 export type StatusView = { 

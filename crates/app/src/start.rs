@@ -393,7 +393,8 @@ impl App {
     /// Reads a lead's page, unless that was done a moment ago. It goes on when the one who asked goes away, so that
     /// leafing through leads does not read each of them halfway.
     pub(crate) async fn open_lead(&self, id: LeadId) -> Result<LeadOpened, AppError> {
-        let (app, crm, stop) = (self.clone(), self.crm()?, self.0.stop.child_token());
+        let crm = lock(&self.0.crm).clone().ok_or(AppError::NotSignedIn)?;
+        let (app, stop) = (self.clone(), self.0.stop.child_token());
         let reading = self.0.tasks.spawn(async move {
             tokio::select! {
                 biased;

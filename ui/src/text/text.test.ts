@@ -56,6 +56,25 @@ describe('format', () => {
     expect(new Format('en', 'America/New_York').time(WINTER)).toBe('07:02');
   });
 
+  it('shows the days on which Israel’s clocks change as they are there, in both languages', () => {
+    for (const format of [new Format('he', 'Asia/Jerusalem'), new Format('en', 'Asia/Jerusalem')]) {
+      // 27 March: from 02:00 at once to 03:00.
+      expect(format.time(Date.UTC(2026, 2, 26, 23, 59))).toBe('01:59');
+      expect(format.time(Date.UTC(2026, 2, 27, 0, 0))).toBe('03:00');
+      // 25 October: the hour from 01:00 comes twice.
+      expect(format.time(Date.UTC(2026, 9, 24, 22, 30))).toBe('01:30');
+      expect(format.time(Date.UTC(2026, 9, 24, 23, 30))).toBe('01:30');
+      for (const [first, last, key] of [
+        [Date.UTC(2026, 2, 26, 22, 0), Date.UTC(2026, 2, 27, 20, 59), '2026-03-27'],
+        [Date.UTC(2026, 9, 24, 21, 0), Date.UTC(2026, 9, 25, 21, 59), '2026-10-25'],
+      ] as const) {
+        expect([first, last].map((at) => format.dayKey(at))).toEqual([key, key]);
+        expect(format.daysFromNow(last + 60_000, first)).toBe(1);
+        expect(format.daysFromNow(first - 60_000, last)).toBe(-1);
+      }
+    }
+  });
+
   it('shows UTC rather than a guess for a zone that nobody knows', () => {
     expect(new Format('en', 'Mars/Olympus').time(WINTER)).toBe('12:02');
   });

@@ -183,3 +183,50 @@ fn people_get_words_and_scripts_one_object() {
         assert_eq!(told.stderr, "", "progress is for terminals");
     }
 }
+
+#[test]
+fn a_day_of_appointments_is_israels_day_also_when_its_clocks_change() {
+    let row = |id: u32, start: &str| {
+        format!(r#"{{\"id\": {id}, \"title\": \"x\", \"start_time\": \"{start}\", \"end_time\": \"{start}\"}}"#)
+    };
+    let rows = [
+        row(1, "2026-03-26T23:59:59+02:00"),
+        row(2, "2026-03-27T00:00:00+02:00"),
+        row(3, "2026-03-27T23:59:59+03:00"),
+        row(4, "2026-03-28T00:00:00+03:00"),
+        row(5, "2026-10-24T23:59:59+03:00"),
+        row(6, "2026-10-25T01:30:00+03:00"),
+        row(7, "2026-10-25T01:30:00+02:00"),
+        row(8, "2026-10-25T23:59:59+02:00"),
+        row(9, "2026-10-26T00:00:00+02:00"),
+    ];
+    let list = format!(r#"{{\"appointments\": [{}], \"pagination\": {{\"total\": 9}}}}"#, rows.join(", "));
+    let world = World::with_script(&format!(
+        r#"[{{"match": {{"path": "/api/calendar/appointments"}}, "do": [{{"body": "{list}"}}]}}]"#
+    ))
+    .synced();
+    for (day, wanted) in [("2026-03-27", vec![2, 3]), ("2026-10-25", vec![6, 7, 8])] {
+        let answer = world.run(&["appointments", "--from", day, "--to", day]).ok();
+        let listed = answer["appointments"].as_array().unwrap();
+        let ids: Vec<i64> = listed.iter().map(|one| one["id"].as_i64().unwrap()).collect();
+        assert_eq!(ids, wanted, "{day}: {answer}");
+        assert!(listed.iter().all(|one| one["starts_at"].as_str().unwrap().ends_with('Z')));
+    }
+    let october = world.run(&["appointments", "--from", "2026-10-25", "--to", "2026-10-25"]).ok();
+    let starts = [&october["appointments"][0]["starts_at"], &october["appointments"][1]["starts_at"]];
+    assert_eq!(starts, [&json!("2026-10-24T22:30:00Z"), &json!("2026-10-24T23:30:00Z")], "an hour that came twice");
+}
+
+#[test]
+fn an_agents_appointments_have_calendars_without_names() {
+    let world = World::small();
+    let agent = &world.sandbox().ready().agent;
+    let mut login = world.command(&["login", "crm", "--url", world.sandbox().url(), "--email", &agent.email, "--json"]);
+    let signed_in = login.env("AFTERCALL_PASSWORD", &agent.password).output().unwrap();
+    assert!(signed_in.status.success());
+    world.run(&["sync"]).ok();
+    let answer = world.run(&["appointments"]).ok();
+    let listed = answer["appointments"].as_array().unwrap();
+    assert!(listed.iter().any(|one| one["calendar_id"].is_i64()));
+    assert!(listed.iter().all(|one| one["calendar_name"].is_null()), "{answer}");
+}

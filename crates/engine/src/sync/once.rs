@@ -16,7 +16,7 @@ use crate::upstream::{Crm, LEADS_PAGE, Page, Side, UpstreamError};
 const APPOINTMENTS_BACK_MS: i64 = 60 * DAY_MS;
 /// … to this far ahead are mirrored.
 const APPOINTMENTS_AHEAD_MS: i64 = 180 * DAY_MS;
-/// Appointments are judged gone only well inside the window: the server leaves out those that cross its edge.
+/// The server is asked for this much more on both sides: it leaves out what crosses the edge of what it is asked for.
 const APPOINTMENTS_EDGE_MS: i64 = 2 * DAY_MS;
 /// A list of leads or appointments that goes on beyond this many pages is not believed.
 const PAGES_MAX: u32 = 4_000;
@@ -265,10 +265,11 @@ impl Run<'_> {
 
     async fn appointments(&mut self) -> Result<(), SyncError> {
         let (from_ms, to_ms) = (self.now_ms - APPOINTMENTS_BACK_MS, self.now_ms + APPOINTMENTS_AHEAD_MS);
+        let (asked_from_ms, asked_to_ms) = (from_ms - APPOINTMENTS_EDGE_MS, to_ms + APPOINTMENTS_EDGE_MS);
         let mut met = Met::default();
         let (mut read, mut first_total, mut quiet) = (0, None, true);
         for number in 1..=PAGES_MAX {
-            let mut page = self.asked(self.crm.appointments(from_ms, to_ms, number)).await?;
+            let mut page = self.asked(self.crm.appointments(asked_from_ms, asked_to_ms, number)).await?;
             quiet &= first_total.get_or_insert(page.total) == &page.total && page.rejected.is_empty();
             self.report.appointments.rejected += new_ones(&mut met, &page.rejected);
             page.rows.retain(|appointment| met.insert(&appointment.id));
@@ -281,7 +282,7 @@ impl Run<'_> {
             }
         }
         if quiet && first_total.flatten() == Some(read) {
-            let (from_ms, to_ms) = (from_ms + APPOINTMENTS_EDGE_MS, to_ms - APPOINTMENTS_EDGE_MS);
+            // Judged gone is only what the answer would hold: one that lasts for days may end beyond it.
             self.report.appointments.removed += apply::appointments_gone(self.store, from_ms, to_ms, met).await?;
         }
         Ok(())

@@ -8,7 +8,9 @@ use std::time::Duration;
 use aftercall_domain::backoff;
 use aftercall_domain::clock::Clock;
 use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, REFERER, RETRY_AFTER, SET_COOKIE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, REFERER, RETRY_AFTER, SET_COOKIE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -358,6 +360,10 @@ impl Http {
     /// The whole body of a JSON answer, counted as it is unpacked.
     pub(super) async fn json_body(&self, answer: Answer) -> Result<Bytes, UpstreamError> {
         let mut response = answer.into_response();
+        // What was unpacked has lost this header. Another packing was not asked for, and is not read.
+        if response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
+            return Err(UpstreamError::NotData);
+        }
         let mut body = BytesMut::new();
         let broken = |error: reqwest::Error| match cause(&error) {
             // Half a list is no list.

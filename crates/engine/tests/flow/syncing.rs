@@ -1,9 +1,13 @@
+use std::sync::Arc;
+
+use aftercall_domain::clock::{Clock as _, ManualClock, SystemClock};
 use aftercall_domain::error::Code;
+use aftercall_domain::zone;
 use aftercall_engine::store::table::{appointments, calendars, calls, leads};
 use aftercall_engine::sync::{Counts, Depth, SyncLoop, SyncPhase};
 use tokio::sync::broadcast::error::TryRecvError;
 
-use crate::profile::{Profile, options};
+use crate::profile::{Profile, options, raw};
 
 fn added(rows: u64) -> Counts {
     Counts { seen: rows, added: rows, ..Counts::default() }
@@ -150,4 +154,131 @@ async fn the_loop_waits_for_a_sign_in_when_the_session_cannot_be_renewed() {
     running.sync_now();
     status.wait_for(|status| status.phase == SyncPhase::Fresh).await.expect("running");
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_packing_that_was_not_asked_for_is_not_unpacked() {
+    // Zlib of a list that would be accepted.
+    let packed = "789cab564a4eccc92956b252888ed551502a484ccfcc4b2cc9cccf038a542b95e49724e6005906b5b500177a0d5c";
+    for encoding in ["deflate", "br", "zstd", "gzip, gzip"] {
+        let steps = format!(r#"{{"body_hex": "{packed}"}}, {{"header": ["Content-Encoding", "{encoding}"]}}"#);
+        let script = format!(r#"[{{"match": {{"path": "/api/calls"}}, "nth": "*", "do": [{steps}]}}]"#);
+        let profile = Profile::new(options(&script)).await;
+        profile.sign_in(true).await.expect("signed in");
+        assert_eq!(profile.sync(Depth::Head).await.expect_err(encoding).code(), Code::ServerUnavailable);
+        let asked = profile.sandbox.requests().pop().expect("a request");
+        assert_eq!(asked.header("accept-encoding"), Some("gzip"), "the one that is asked for");
+    }
+}
+
+#[tokio::test]
+async fn appointments_are_asked_for_beyond_the_window_and_one_across_its_edge_is_not_taken_for_deleted() {
+    let clock = Arc::new(ManualClock::at(SystemClock::new().now_ms()));
+    let profile = Profile::on_clock(options("[]"), &clock).await;
+    profile.sign_in(true).await.expect("signed in");
+    let now_ms = clock.now_ms();
+    let day_ms = 86_400_000;
+    let local = |ms: i64| zone::wall_clock(ms, zone::ISRAEL).expect("a time");
+    // The CRM takes Israel's wall clock. One lies across the far edge of what is asked for, one is deleted later.
+    let mut made = Vec::new();
+    for (title, from_ms, to_ms) in [
+        ("across", now_ms + 179 * day_ms, now_ms + 181 * day_ms),
+        ("long", now_ms + 179 * day_ms, now_ms + 190 * day_ms),
+        ("deleted", now_ms + 400 * 60_000, now_ms + 401 * 60_000),
+    ] {
+        let body = serde_json::json!({
+            "title": title, "start_time": local(from_ms), "end_time": local(to_ms), "calendar_id": 9_000 + made.len(),
+        });
+        let (status, answer) = raw(&profile.sandbox, "POST", "/api/calendar/appointments", &body.to_string()).await;
+        assert_eq!(status, 201, "{answer}");
+        made.push(answer["appointment_id"].as_i64().expect("an id"));
+    }
+    profile.sync(Depth::Usual).await.expect("synced");
+    let asked = profile.sandbox.requests().into_iter().find(|one| one.path.starts_with("/api/calendar/appointments?"));
+    let asked = asked.expect("asked").path;
+    let bound = |name: &str| {
+        let value = asked.split(name).nth(1).and_then(|rest| rest.split('&').next()).expect("a bound");
+        zone::parse_with_offset(&value.replace("%3A", ":")).expect("a time")
+    };
+    assert!(bound("start_date=") <= now_ms - 61 * day_ms && bound("end_date=") >= now_ms + 181 * day_ms, "{asked}");
+    assert!(asked.contains("per_page=100"), "{asked}");
+    let known = async |id: i64| {
+        let id = aftercall_domain::ids::AppointmentId(id);
+        profile.store.read(move |conn| appointments::get(conn, id)).await.expect("read")
+    };
+    assert!(known(made[0]).await.is_some(), "it crosses the window's edge, and the wider question has it");
+    assert!(known(made[1]).await.is_none(), "it crosses the question's too");
+    let (status, _) = raw(&profile.sandbox, "DELETE", &format!("/api/calendar/appointments/{}", made[2]), "").await;
+    assert_eq!(status, 200);
+    let mut removed = Vec::new();
+    for _ in 0..3 {
+        removed.push(profile.sync(Depth::Usual).await.expect("synced").appointments.removed);
+    }
+    assert_eq!(removed, [0, 1, 0], "after two whole readings without it");
+    assert!(known(made[2]).await.is_some_and(|listed| listed.removed_upstream), "kept, and marked");
+    // Weeks later the one at the edge is read again, as it is.
+    clock.advance_ms(day_ms);
+    assert_eq!(profile.sync(Depth::Usual).await.expect("synced").appointments.removed, 0);
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_deactivated_keeps_its_name() {
+    let profile = Profile::synced(options("[]")).await;
+    let before = profile.store.read(calendars::all).await.expect("read");
+    let one = before.iter().find(|calendar| calendar.name.is_some() && calendar.is_active).expect("a calendar").clone();
+    let target = format!("/api/calendar/calendars/{}", one.id);
+    assert_eq!(raw(&profile.sandbox, "DELETE", &target, "").await.0, 200);
+    let report = profile.sync(Depth::Usual).await.expect("synced");
+    assert_eq!(report.calendars.removed, 1, "{report:?}");
+    let after = profile.store.read(calendars::all).await.expect("read");
+    let after = after.into_iter().find(|calendar| calendar.id == one.id).expect("it is kept");
+    assert_eq!((after.name, after.is_active), (one.name, false));
+}
+
+#[tokio::test]
+async fn on_the_days_when_israels_clocks_change_each_time_is_read_as_its_field_promises() {
+    let appointment = |id: u32, start: &str, end: &str| {
+        format!(
+            r#"{{\"id\": {id}, \"title\": \"x\", \"start_time\": \"{start}\", \"end_time\": \"{end}\",
+            \"created_at\": \"2026-03-27T00:30:00\", \"updated_at\": \"2026-10-24T22:30:00.000001\"}}"#
+        )
+    };
+    let rows = [
+        appointment(1, "2026-03-27T01:30:00+02:00", "2026-03-27T03:00:00+03:00"),
+        appointment(2, "2026-10-25T01:30:00+03:00", "2026-10-25T01:30:00+02:00"),
+    ];
+    let list = format!(r#"{{\"appointments\": [{}], \"pagination\": {{\"total\": 2}}}}"#, rows.join(", "));
+    let call =
+        r#"{\"sid\": \"CA1\", \"at\": \"2026-03-27T00:30:00\"}, {\"sid\": \"CA2\", \"at\": \"2026-10-24T22:30:00\"}"#;
+    let script = format!(
+        r#"[{{"match": {{"path": "/api/calendar/appointments"}}, "do": [{{"body": "{list}"}}]}},
+            {{"match": {{"path": "/api/calls"}}, "do": [{{"body": "{{\"calls\": [{call}], \"pagination\": {{\"total\": 2}}}}"}}]}}]"#
+    )
+    .replace('\n', " ");
+    let profile = Profile::synced(options(&script)).await;
+    let read = async |id: i64| {
+        let id = aftercall_domain::ids::AppointmentId(id);
+        profile
+            .store
+            .read(move |conn| appointments::get(conn, id))
+            .await
+            .expect("read")
+            .expect("it is there")
+            .appointment
+    };
+    let utc = |ms: i64| zone::rfc3339_utc(ms);
+    let spring = read(1).await;
+    assert_eq!(
+        (utc(spring.starts_at_ms), utc(spring.ends_at_ms)),
+        ("2026-03-26T23:30:00Z".into(), "2026-03-27T00:00:00Z".into())
+    );
+    let autumn = read(2).await;
+    assert_eq!(autumn.ends_at_ms - autumn.starts_at_ms, 3_600_000, "the same wall clock, an hour apart");
+    assert_eq!(utc(autumn.starts_at_ms), "2026-10-24T22:30:00Z");
+    assert_eq!(spring.created_at_ms.map(utc).as_deref(), Some("2026-03-27T00:30:00Z"), "naive, and UTC: not skipped");
+    for (sid, at) in [("CA1", "2026-03-27T00:30:00Z"), ("CA2", "2026-10-24T22:30:00Z")] {
+        let sid = sid.parse().expect("a sid");
+        let call = profile.store.read(move |conn| calls::get(conn, &sid)).await.expect("read").expect("a call");
+        assert_eq!(call.started_at_ms.map(utc).as_deref(), Some(at));
+    }
 }

@@ -118,13 +118,14 @@ pub fn mark_removed(conn: &Connection, id: AppointmentId) -> Result<bool, StoreE
     Ok(statement.execute([id.0])? > 0)
 }
 
-/// Ids of those that start in `from_ms..to_ms` and that the CRM listed when last asked.
+/// Ids of those that lie wholly in `from_ms..=to_ms` and that the CRM listed when last asked.
 ///
 /// # Errors
 /// SQLite's.
 pub fn ids_between(conn: &Connection, from_ms: i64, to_ms: i64) -> Result<Vec<AppointmentId>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT id FROM appointments WHERE starts_at_ms >= ?1 AND starts_at_ms < ?2 AND removed_upstream = 0",
+        "SELECT id FROM appointments WHERE starts_at_ms >= ?1 AND starts_at_ms < ?2 AND ends_at_ms <= ?2
+             AND removed_upstream = 0",
     )?;
     let rows = statement.query_map([from_ms, to_ms], |row| row.get(0).map(AppointmentId))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -151,6 +151,23 @@ fn search_finds_a_lead_by_its_hebrew_name() {
 }
 
 #[test]
+fn search_finds_a_call_by_what_was_said() {
+    let world = World::small().synced();
+    let calls = world.run(&["calls", "--has-recording", "--limit", "40"]).ok();
+    let sids = calls["calls"].as_array().unwrap().iter().map(|call| call["sid"].as_str().unwrap().to_owned());
+    let (sid, transcript) = sids
+        .filter_map(|sid| {
+            let call = world.run(&["call", &sid]).ok();
+            Some((sid, call["transcript"].as_str()?.to_owned()))
+        })
+        .find(|(_, transcript)| !transcript.is_empty())
+        .expect("a call with a transcript");
+    let words: Vec<&str> = transcript.split_whitespace().rev().take(5).collect();
+    let found = world.run(&["calls", "--search", &words.join(" "), "--limit", "1000"]).ok();
+    assert!(found["calls"].as_array().unwrap().iter().any(|call| call["sid"] == sid.as_str()), "{words:?}");
+}
+
+#[test]
 fn the_doctor_names_every_check_with_its_cause_and_no_secret() {
     let world = World::small().synced();
     let ran = world.run(&["doctor"]);

@@ -14,7 +14,7 @@ use super::vocabulary::{self, Stem, Vocabulary};
 
 /// A prefix is seen through from this share of the readings on, where the word as it stands is one of the vocabulary:
 /// missing a word costs more than finding one too many, so it is well below a half.
-const SHARE_AGAINST_A_WORD: f32 = 0.22;
+const SHARE_AGAINST_A_WORD: f32 = 0.15;
 /// The same where it is none.
 const SHARE: f32 = 0.05;
 /// A name, and the few letters of a query, are as they stand unless that is clearly the less likely reading.
@@ -37,6 +37,8 @@ struct Reading {
     rest: Key,
     rest_is_given_name: bool,
     rest_is_verb: bool,
+    /// בן, בת, בר, אבו: with the word behind it a surname.
+    rest_is_patronymic: bool,
     /// The word is this prefix and this rest, whatever it has come to mean: כרגע, מחדש, בסוף.
     is_compound: bool,
 }
@@ -125,6 +127,7 @@ fn entry(vocabulary: &Vocabulary, key: Key) -> Entry {
                 rest,
                 rest_is_given_name: stem.is_some_and(|stem| stem.is_given_name),
                 rest_is_verb: stem.is_some_and(|stem| stem.is_verb()),
+                rest_is_patronymic: sentence::traits_of(rest).has(Traits::PATRONYMIC),
                 is_compound: cut == 1
                     && whole.is_some_and(|stem| !stem.is_opaque)
                     && matches!(fold::letter(key, 0), BET | LAMED | MEM | KAF)
@@ -295,6 +298,10 @@ fn factor(key: Key, reading: &Reading, entry: &Entry, around: &Around) -> f32 {
         } else if is_preposition && last != MEM {
             factor *= 0.4;
         }
+    }
+    // לבן שמעון, לבר לב: the first half of a surname of two words.
+    if reading.rest_is_patronymic && (around.after.has(Traits::GIVEN_NAME) || around.after.has(Traits::SURNAME)) {
+        factor *= 50.0;
     }
     // מדינה רוזן, מאיה שדה.
     if around.next != 0 && around.after.has(Traits::SURNAME) {

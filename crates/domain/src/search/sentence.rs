@@ -25,6 +25,7 @@ impl Traits {
     pub(super) const ADJECTIVE: Self = Self(256);
     pub(super) const SURNAME: Self = Self(512);
     pub(super) const GIVEN_NAME: Self = Self(1024);
+    pub(super) const PATRONYMIC: Self = Self(2048);
 
     pub(super) fn has(self, one: Self) -> bool {
         self.0 & one.0 != 0
@@ -86,6 +87,7 @@ static LISTED: LazyLock<HashMap<Key, Traits, KeyHash>> = LazyLock::new(|| {
         (TAKE_LAMED, Traits::TAKES_LAMED),
         (TAKE_MEM, Traits::TAKES_MEM),
         ("את", Traits::OBJECT_MARK),
+        ("בן בת בר אבו", Traits::PATRONYMIC),
     ];
     for (words, traits) in lists {
         for word in words.split_whitespace() {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use aftercall_domain::clock::{Clock as _, ManualClock, SystemClock};
 use aftercall_domain::error::Code;
+use aftercall_domain::ids::LeadId;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::sync::{Depth, SyncError};
 use aftercall_engine::upstream::{Credentials, Crm, UpstreamError};
@@ -204,6 +205,43 @@ async fn a_portal_in_front_of_everything_is_named_and_never_gets_the_password() 
         }
         assert_eq!(profile.asked("POST", "/api/auth/login"), 1, "{steps}");
         assert_eq!(profile.store.read(calls::present_sids).await.expect("read").len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_check_against_forged_requests_is_answered_by_one_fresh_token_and_the_write_is_sent_once_more() {
+    let script = r#"[{"match": {"method": "POST", "path": "/api/leads/*/notes"}, "nth": "1",
+        "do": [{"status": 403}, {"html": true}]}]"#;
+    let profile = Profile::synced(options(script)).await;
+    let note = profile.crm.add_note(LeadId(1), "heard, and called back").await.expect("written");
+    assert_eq!(note.content, "heard, and called back");
+    let seen = profile.sandbox.requests();
+    let writes: Vec<_> = seen.iter().filter(|one| one.method == "POST" && one.path.ends_with("/notes")).collect();
+    let tokens: Vec<_> = writes.iter().map(|one| one.header("x-csrftoken").map(str::len)).collect();
+    assert_eq!((tokens, profile.asked("GET", "/api/auth/csrf")), (vec![None, Some(64)], 1));
+    assert!(writes[1].header("referer").is_some_and(|from| from.starts_with(profile.sandbox.url())));
+    // The token goes with every later write; reading goes without.
+    profile.crm.add_note(LeadId(1), "a second").await.expect("written");
+    profile.sync(Depth::Head).await.expect("synced");
+    let seen = profile.sandbox.requests();
+    assert!(seen.iter().rfind(|one| one.method == "POST").is_some_and(|one| one.header("x-csrftoken").is_some()));
+    assert!(seen.iter().all(|one| one.method != "GET" || one.header("x-csrftoken").is_none()));
+    assert_eq!(profile.asked("POST", "/api/auth/login"), 1);
+}
+
+#[tokio::test]
+async fn a_403_that_says_why_or_that_a_fresh_token_does_not_change_is_the_roles_and_ends_there() {
+    let why = r#"{\"error\": \"forbidden\", \"reason\": \"insufficient_permissions\", \"message\": \"no\"}"#;
+    for (steps, tokens, writes) in [
+        (format!(r#"{{"status": 403}}, {{"body": "{why}"}}"#), 0, 1),
+        (r#"{"status": 403}, {"html": true}"#.to_owned(), 1, 2),
+    ] {
+        let script = format!(r#"[{{"match": {{"method": "POST", "path": "/api/leads/*/notes"}}, "do": [{steps}]}}]"#);
+        let profile = Profile::synced(options(&script)).await;
+        let error = profile.crm.add_note(LeadId(1), "x").await.expect_err("refused");
+        assert_eq!(error.code(), Code::Forbidden, "{error:?}");
+        assert_eq!(profile.asked("GET", "/api/auth/csrf"), tokens);
+        assert_eq!(profile.asked("POST", "/api/leads/1/notes"), writes);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aftercall_domain::clock::SystemClock;
-use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::ids::{CallSid, LeadId, NoteId, RecordingId};
 use aftercall_engine::upstream::{Body, Credentials, Crm, Page, Presence, RecordingSource as _, Side, UpstreamError};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -73,6 +73,11 @@ impl Recorded {
         Self { method, target, status, answer: [wire.as_bytes(), &sent].concat(), range }
     }
 
+    fn body(&self) -> String {
+        let text = String::from_utf8_lossy(&self.answer);
+        text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default()
+    }
+
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
@@ -81,6 +86,9 @@ impl Recorded {
 const REFUSED: &[u8] =
     b"HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
 const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 40\r\nconnection: close\r\n\r\n{\"calls\": [], \"pagination\": {\"total\":0}}";
+
+const FORBIDDEN: &[u8] = b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/html\r\ncontent-length: 18\r\nconnection: close\r\n\r\n<h1>Forbidden</h1>";
+const WRITTEN: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 49\r\nconnection: close\r\n\r\n{\"success\": true, \"note\": {\"id\":1,\"content\":\"x\"}}";
 
 /// A server with one answer; it renews no session but by that answer. Where the answer is a refresh's, the first other
 /// question is refused, and the next is answered with an empty list of calls.
@@ -93,6 +101,20 @@ async fn serve(recorded: Arc<Recorded>) -> (String, JoinHandle<()>) {
             let Ok((mut stream, _)) = listener.accept().await else { return };
             let asked = question(&mut stream).await;
             let is_refresh = asked.contains(" /api/auth/refresh ");
+            if recorded.path() == "/api/auth/csrf" {
+                // A check is switched on: what changes something wants the token of this very answer.
+                let token = recorded.body().split('"').nth(3).unwrap_or_default().to_owned();
+                let answer = if asked.contains(" /api/auth/csrf ") {
+                    &recorded.answer[..]
+                } else if !token.is_empty() && asked.contains(&format!("x-csrftoken: {token}")) {
+                    WRITTEN
+                } else {
+                    FORBIDDEN
+                };
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+                continue;
+            }
             let answer = match (recorded.path() == "/api/auth/refresh", is_refresh) {
                 (true, true) => {
                     refreshed = true;
@@ -195,6 +217,23 @@ async fn ask(crm: &Crm, recorded: &Recorded) -> Option<Result<String, UpstreamEr
                 format!("details {}", if call.transcript.is_some() { "with_transcript" } else { "without_transcript" })
             })
         }
+        ("GET", "/api/auth/csrf") => crm.add_note(LeadId(1), "x").await.map(|_| "token".to_owned()),
+        ("GET", "/api/statuses" | "/api/lead-statuses") => {
+            crm.lead_statuses().await.map(|statuses| format!("statuses {}", statuses.rows.len()))
+        }
+        ("POST", path) if is_of_lead(path, "notes") => crm.add_note(LeadId(1), "x").await.map(|_| "note".to_owned()),
+        ("PATCH", path) if path.contains("/notes/") => {
+            crm.replace_note(LeadId(1), NoteId(60), "x").await.map(|_| "note".to_owned())
+        }
+        ("GET", path) if is_of_lead(path, "notes") => {
+            crm.lead_notes(LeadId(1)).await.map(|notes| format!("notes {}", notes.rows.len()))
+        }
+        ("GET", path) if path.strip_prefix("/api/leads/").is_some_and(|id| id.parse::<i64>().is_ok()) => {
+            crm.lead_detail(LeadId(1)).await.map(|lead| {
+                assert_eq!(lead.rejected, 0);
+                format!("lead {} reminders {} activities", lead.reminders.len(), lead.activity.len())
+            })
+        }
         ("GET", "/api/leads") => crm.leads(1).await.map(|leads| page("leads", &leads)),
         ("GET", "/api/calendar/appointments") => {
             crm.appointments(0, 1, 1).await.map(|appointments| page("appointments", &appointments))
@@ -224,6 +263,10 @@ async fn ask(crm: &Crm, recorded: &Recorded) -> Option<Result<String, UpstreamEr
         }
         _ => return None,
     })
+}
+
+fn is_of_lead(path: &str, what: &str) -> bool {
+    path.starts_with("/api/leads/") && path.rsplit('/').next() == Some(what)
 }
 
 fn table() -> BTreeMap<String, String> {

@@ -8,6 +8,7 @@ use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::sides::Side;
 use aftercall_domain::status::StatusColour;
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
@@ -110,6 +111,8 @@ contract! {
     recording_cancel: RecordingAsk => RecordingView;
     /// The waveform of a recording that is here.
     recording_peaks: PeaksAsk => PeaksView;
+    /// The two channels of every recording of this one's source are the other way round than they were taken.
+    recording_swap_sides: RecordingAsk => Nothing;
     /// Puts a recording into the player; one that is not here is asked for first.
     player_load: PlayerLoadAsk => PlayerState;
     /// Goes on.
@@ -146,6 +149,7 @@ pub fn typescript() -> Vec<(&'static str, String)> {
     text.push_str(&words("Direction", "Which way a call went.", directions));
     let outcomes = [Outcome::Answered, Outcome::Missed, Outcome::Busy, Outcome::Failed, Outcome::Live, Outcome::Other];
     text.push_str(&words("Outcome", "What came of a call.", outcomes.map(Outcome::as_str)));
+    text.push_str(&words("Side", "Who speaks on a channel.", [Side::Agent, Side::Customer].map(Side::as_str)));
     text.push_str(&words("StatusColour", "Hue of a lead's status.", StatusColour::ALL.map(StatusColour::as_str)));
     text.push_str(&words("DraftPhase", "Where a note that is not sent yet stands.", Phase::ALL.map(Phase::as_str)));
     for declaration in types.found.values() {

@@ -5,6 +5,7 @@ use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::sides::Side;
 use aftercall_domain::status::StatusColour;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -640,6 +641,9 @@ pub struct PeaksView {
     pub duration_ms: i64,
     /// Per channel: min, max, min, max …
     pub lanes: Vec<Vec<i8>>,
+    /// Whose each lane is; empty where the speakers cannot be split.
+    #[ts(type = "Array<Side>")]
+    pub sides: Vec<Side>,
 }
 
 /// Put a recording into the player; one that is not here is asked for first and starts when it has arrived.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::{App, Boot};
-use crate::{lead_page, notes, rows, settings, sound};
+use crate::{lead_page, notes, rows, settings, sides, sound};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -135,6 +135,11 @@ pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<R
 
 pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksView, AppError> {
     sound::peaks_view(app(boot)?.library(), &ask.id.parse()?, ask.buckets).await
+}
+
+pub(crate) async fn recording_swap_sides(boot: &Boot, ask: RecordingAsk) -> Result<Nothing, AppError> {
+    sides::swap(app(boot)?.store(), &ask.id.parse()?).await?;
+    Ok(Nothing {})
 }
 
 pub(crate) async fn player_load(boot: &Boot, ask: PlayerLoadAsk) -> Result<PlayerState, AppError> {

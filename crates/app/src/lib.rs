@@ -22,6 +22,7 @@ mod respond;
 mod rows;
 mod session;
 mod settings;
+mod sides;
 mod sound;
 pub mod start;
 mod syncing;

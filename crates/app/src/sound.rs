@@ -18,6 +18,7 @@ use crate::errors::AppError;
 use crate::library::Library;
 use crate::profile::private;
 use crate::report::{Exported, PeaksReport, Played, TurnLine, TurnsReport};
+use crate::sides;
 use crate::start::App;
 
 /// Buckets of a waveform that the window may ask for.
@@ -65,6 +66,7 @@ pub(crate) async fn peaks_view(library: &Library, id: &RecordingId, buckets: u32
     let peaks = peaks(library, id).await?;
     let lanes = peaks.buckets(buckets as usize);
     Ok(PeaksView {
+        sides: sides::of_recording(&library.store, id, peaks.channels()).await?,
         channels: peaks.channels(),
         duration_ms: peaks.duration_ms(),
         lanes: lanes.into_iter().map(|lane| lane.into_iter().flat_map(|(low, high)| [low, high]).collect()).collect(),

@@ -19,5 +19,6 @@ pub mod outbox;
 pub mod phone;
 pub mod recording;
 pub mod search;
+pub mod sides;
 pub mod status;
 pub mod zone;

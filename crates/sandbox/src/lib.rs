@@ -210,6 +210,11 @@ impl Sandbox {
         self.server.world().twilio.key()
     }
 
+    /// Calls at Twilio whose recording is encrypted.
+    pub fn twilio_sealed_calls(&self) -> Vec<String> {
+        twilio::sealed_calls(self.server.world())
+    }
+
     /// The account's own token at Twilio, in place of a key's secret.
     pub fn twilio_auth_token(&self) -> &'static str {
         twilio::AUTH_TOKEN

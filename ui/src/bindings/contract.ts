@@ -12,6 +12,9 @@ export type Direction = "inbound" | "outbound" | "unknown";
 /** What came of a call. */
 export type Outcome = "answered" | "missed" | "busy" | "failed" | "live" | "other";
 
+/** Who speaks on a channel. */
+export type Side = "agent" | "customer";
+
 /** Hue of a lead's status. */
 export type StatusColour = "gray" | "red" | "orange" | "yellow" | "green" | "blue" | "purple" | "pink";
 
@@ -634,7 +637,11 @@ duration_ms: number,
 /**
  * Per channel: min, max, min, max …
  */
-lanes: Array<Array<number>>, };
+lanes: Array<Array<number>>, 
+/**
+ * Whose each lane is; empty where the speakers cannot be split.
+ */
+sides: Array<Side>, };
 
 /**
  * A text that is not at the CRM yet.
@@ -1014,6 +1021,8 @@ export interface Commands {
   recording_cancel: { args: RecordingAsk; reply: RecordingView };
   /** The waveform of a recording that is here. */
   recording_peaks: { args: PeaksAsk; reply: PeaksView };
+  /** The two channels of every recording of this one's source are the other way round than they were taken. */
+  recording_swap_sides: { args: RecordingAsk; reply: Nothing };
   /** Puts a recording into the player; one that is not here is asked for first. */
   player_load: { args: PlayerLoadAsk; reply: PlayerState };
   /** Goes on. */

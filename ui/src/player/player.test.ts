@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Side } from '../bindings/contract';
 import { cycledSpeed, positionAt, steppedSpeed, type Anchor } from './position';
 import { barCount, barsOf, gainOf, loudness, segments, timeAt, xAt } from './waveform';
 
@@ -25,6 +26,7 @@ describe('speed', () => {
 describe('waveform', () => {
   const loud = [-127, 127];
   const quiet = [-2, 2];
+  const sides: Side[] = ['agent', 'customer'];
 
   it('has a bar every 3 px, and never more than can be asked for', () => {
     expect(barCount(300)).toBe(100);
@@ -37,21 +39,28 @@ describe('waveform', () => {
   });
 
   it('draws the agent up and the customer down, each inside its half', () => {
-    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, quiet] }, 3, 48);
+    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, quiet], sides }, 3, 48);
     expect(bars).toHaveLength(1);
     expect(bars[0]).toMatchObject({ x: 0, up: 22 });
     expect(bars[0]?.down).toBeLessThan(22);
   });
 
+  it('draws the agent up whichever channel it is on', () => {
+    const lanes = [quiet, loud];
+    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes, sides: ['customer', 'agent'] }, 3, 48);
+    expect(bars[0]).toMatchObject({ x: 0, up: 22 });
+    expect(bars[0]?.down).toBeLessThan(22);
+  });
+
   it('leaves a quiet lane visible and one channel without a lower half', () => {
-    const silent = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, [0, 0]] }, 3, 48);
+    const silent = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, [0, 0]], sides }, 3, 48);
     expect(silent[0]?.down).toBe(1.5);
-    expect(barsOf({ channels: 1, duration_ms: 1000, lanes: [loud] }, 3, 48)[0]?.down).toBe(0);
+    expect(barsOf({ channels: 1, duration_ms: 1000, lanes: [loud], sides: [] }, 3, 48)[0]?.down).toBe(0);
   });
 
   it('keeps the loudest bucket when there are more buckets than bars', () => {
     const lane = [...quiet, ...quiet, ...loud, ...quiet];
-    const bars = barsOf({ channels: 1, duration_ms: 1000, lanes: [lane] }, 6, 48);
+    const bars = barsOf({ channels: 1, duration_ms: 1000, lanes: [lane], sides: [] }, 6, 48);
     expect(bars).toHaveLength(2);
     expect(bars[1]?.up).toBe(22);
     expect(bars[0]?.up).toBeLessThan(22);

@@ -10,9 +10,9 @@ const SEGMENT_GAP_PX = 1;
 
 export interface Bar {
   readonly x: number;
-  /** Agent (channel 1), or the only lane. Pixels from the centre line. */
+  /** The agent, or the only lane. Pixels from the centre line. */
   readonly up: number;
-  /** Customer (channel 2); 0 in a recording with one channel. */
+  /** The customer; 0 in a recording with one channel. */
   readonly down: number;
 }
 
@@ -50,7 +50,9 @@ export function barsOf(peaks: PeaksView, width: number, height: number): Bar[] {
   const gain = gainOf(lanes);
   const count = barCount(width);
   const half = height / 2 - 2;
-  const [first, second] = lanes;
+  // Which channel is whose is the app's to say: the agent's goes up, the customer's down.
+  const swapped = peaks.sides[0] === 'customer';
+  const [first, second] = swapped ? [lanes[1], lanes[0]] : lanes;
   const bars: Bar[] = [];
   for (let i = 0; i < count; i += 1) {
     const up = Math.max(FLOOR_PX, drawn(at(first, i, count), gain) * half);

@@ -141,3 +141,28 @@ async fn a_file_that_was_tampered_with_is_fetched_again_and_plays() {
     until(|| async { phase(&boot).await == "playing" }).await;
     boot.close().await;
 }
+
+#[tokio::test]
+async fn a_waveform_says_whose_each_lane_is_and_a_swap_holds_for_all_of_its_source() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sides = async |sid: &str| {
+        ask_for(&boot, "recording_peaks", json!({"id": id_of(sid), "buckets": 10})).await["sides"].clone()
+    };
+    let (first, second, mono) = (
+        world.call_with("call-dual-45s.mp3"),
+        world.call_with("call-dual-20s.wav"),
+        world.call_with("call-mono-5s.wav"),
+    );
+    for sid in [&first, &second, &mono] {
+        ask_for(&boot, "recording_want", json!({"id": id_of(sid)})).await;
+        arrived(&boot, sid).await;
+    }
+    assert_eq!(sides(&first).await, json!(["agent", "customer"]));
+    assert_eq!(sides(&mono).await, json!([]));
+    ask_for(&boot, "recording_swap_sides", json!({"id": id_of(&first)})).await;
+    assert_eq!(sides(&second).await, json!(["customer", "agent"]));
+    ask_for(&boot, "recording_swap_sides", json!({"id": id_of(&second)})).await;
+    assert_eq!(sides(&first).await, json!(["agent", "customer"]));
+    boot.close().await;
+}

@@ -8,4 +8,5 @@ mod notes;
 mod protocol;
 mod starting;
 mod syncing;
+mod twilio;
 mod world;

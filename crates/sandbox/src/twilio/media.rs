@@ -58,7 +58,7 @@ fn sound(world: &World, request: &Request, recording: &Recording, name: &str) ->
         (false, false) => quiet::wav(file.seconds, asked).into(),
     };
     match recording.case {
-        Some(case @ (Case::SealedAsExample | Case::SealedAsTutorial | Case::SealedAsCallback)) => {
+        Some(case) if case.is_sealed() => {
             Some(world.twilio.key().seal(case, world.seed(), recording.number, &bytes)?.bytes.into())
         }
         _ => Some(bytes),

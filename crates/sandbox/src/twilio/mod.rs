@@ -50,6 +50,12 @@ pub(crate) fn is_ours(path: &str) -> bool {
     path.starts_with("/2010-04-01/") || path.starts_with("/media-cdn/")
 }
 
+/// Calls whose recording is encrypted.
+pub(crate) fn sealed_calls(world: &World) -> Vec<String> {
+    let own = (0..own::CASES.len()).map(|index| walk::own_line(world, index));
+    own.filter(|own| own.case.is_sealed()).map(|own| own.sid).collect()
+}
+
 enum Who {
     Account,
     Key,

@@ -39,6 +39,13 @@ pub(super) enum Case {
     Sip,
 }
 
+impl Case {
+    /// Its recording is encrypted.
+    pub(super) fn is_sealed(self) -> bool {
+        matches!(self, Self::SealedAsExample | Self::SealedAsTutorial | Self::SealedAsCallback)
+    }
+}
+
 pub(super) const CASES: &[Case] = &[
     Case::Live,
     Case::Plain,

@@ -322,6 +322,7 @@ export function fakeHost(scene: URLSearchParams): Host {
         reason: null,
       });
     },
+    recording_swap_sides: () => ({}),
     recording_peaks: ({ id, buckets }) => {
       const { recording, duration_s } = call(ordinalOf(id));
       return inventedPeaks(

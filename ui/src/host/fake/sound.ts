@@ -39,5 +39,5 @@ export function inventedPeaks(seed: number, durationMs: number, channels: number
     }
     return lane;
   });
-  return { channels, duration_ms: durationMs, lanes };
+  return { channels, duration_ms: durationMs, lanes, sides: channels === 2 ? ['agent', 'customer'] : [] };
 }

@@ -1,5 +1,11 @@
+use std::sync::Arc;
+
+use aftercall_app::doctor;
 use aftercall_app::dto::AppEvent;
+use aftercall_app::report::CheckStatus;
 use aftercall_app::start::{Access, Boot};
+use aftercall_domain::clock::{Clock as _, ManualClock, SystemClock};
+use aftercall_sandbox::Options;
 use serde_json::json;
 
 use crate::world::{World, ask_for, until};
@@ -68,4 +74,26 @@ async fn a_second_sync_changes_nothing() {
         assert!(counts.seen > 0);
     }
     app.close().await;
+}
+
+#[tokio::test]
+async fn a_clock_an_hour_off_is_said_by_the_pill_and_by_the_doctor_and_stops_nothing() {
+    let ahead = SystemClock::new().now_ms() + 3_600_000;
+    let clock = Arc::new(ManualClock::at(ahead));
+    let options = Options { calls: 40, leads: 12, prepare_polls: 0, clock, ..Options::default() };
+    let world = World::new(options).await;
+    let boot = world.window().await;
+    world.sign_in(&boot).await;
+    until(|| async { ask_for(&boot, "sync_state", json!({})).await["phase"] == "clock_wrong" }).await;
+    let window = ask_for(&boot, "calls_window", json!({"filter": {}, "offset": 0, "limit": 1})).await;
+    assert_eq!(window["all"], 40);
+    boot.close().await;
+    drop(boot);
+    let diagnosis = doctor::diagnose(&world.options(Access::Read)).await;
+    let clock = diagnosis.checks.iter().find(|check| check.id == "clock").unwrap();
+    assert_eq!(clock.status, CheckStatus::Fail);
+    assert!(clock.cause.contains("minutes behind the server's"), "{}", clock.cause);
+    assert!(clock.fix.is_some());
+    let session = diagnosis.checks.iter().find(|check| check.id == "session").unwrap();
+    assert_eq!(session.status, CheckStatus::Ok, "{}", session.cause);
 }

@@ -1,6 +1,7 @@
 //! The repository's own tools: `cargo xtask <command>`.
 
 mod arch;
+mod bench;
 mod checks;
 mod cli;
 mod demo;
@@ -59,6 +60,8 @@ enum Command {
     },
     /// Checks who imports whom
     Arch,
+    /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, and prints the ratios
+    Bench(bench::Asked),
 }
 
 fn main() -> ExitCode {
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Judge => judge::judge(),
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Arch => arch::arch(),
+        Command::Bench(asked) => bench::bench(&asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -217,10 +217,13 @@ impl App {
             lead: ask.lead,
             status: ask.status,
         };
-        let page = self.store().read(move |conn| calls::list(conn, &filter, span, ask.limit)).await?;
+        let read = self
+            .store()
+            .read(move |conn| Ok((calls::list(conn, &filter, span, ask.limit)?, calls::count(conn, &filter)?)));
+        let (page, count) = read.await?;
         Ok(Calls {
-            total: page.count.rows,
-            total_capped: page.count.is_capped,
+            total: count.rows,
+            total_capped: count.is_capped,
             calls: page.rows.iter().map(call_line).collect(),
             next_cursor: page.next.map(|key| key.to_string()),
         })
@@ -258,11 +261,14 @@ impl App {
     pub async fn report_leads(&self, ask: LeadsAsk) -> Result<Leads, AppError> {
         let span = cursor(ask.cursor.as_deref())?;
         let filter = leads::LeadsFilter { search: ask.search, status: ask.status };
-        let page = self.store().read(move |conn| leads::list(conn, &filter, span, ask.limit)).await?;
+        let read = self
+            .store()
+            .read(move |conn| Ok((leads::list(conn, &filter, span, ask.limit)?, leads::count(conn, &filter)?)));
+        let (page, count) = read.await?;
         let line = |listing: &LeadListing| LeadLine { facts: lead_facts(listing), calls: listing.calls };
         Ok(Leads {
-            total: page.count.rows,
-            total_capped: page.count.is_capped,
+            total: count.rows,
+            total_capped: count.is_capped,
             leads: page.rows.iter().map(line).collect(),
             next_cursor: page.next.map(|key| key.to_string()),
         })

@@ -8,7 +8,7 @@ use aftercall_engine::store::table::appointments::AppointmentListing;
 use aftercall_engine::store::table::calls::{self, CallListing};
 use aftercall_engine::store::table::leads::LeadListing;
 use aftercall_engine::store::table::recordings::{self, RecordingRow};
-use aftercall_engine::store::table::{COUNT_CAP, Span, jobs, lead_statuses, leads};
+use aftercall_engine::store::table::{Count, Span, jobs, lead_statuses, leads};
 
 use crate::dto::{
     AppointmentRow, CallRow, CallView, CallsAsk, CallsWindow, LeadRow, LeadsAsk, LeadsWindow, RecordingView, StatusView,
@@ -137,18 +137,20 @@ pub(crate) async fn calls_window(store: &Store, ask: CallsAsk) -> Result<CallsWi
         status: None,
     };
     let (offset, limit) = (ask.offset, ask.limit.clamp(1, ROWS_MAX));
+    let overview = store.overview();
     let window = store.read(move |conn| {
-        let totals = calls::totals(conn)?;
-        let page = calls::list(conn, &filter, Span::From(offset), limit)?;
+        let totals = overview.totals(conn)?;
+        let page = overview.calls(conn, &filter, offset, limit)?;
         // Without a filter the true number is known, beyond what a filtered list is counted to.
         let unfiltered = filter == calls::CallsFilter::default();
+        let count = if unfiltered { Count::default() } else { calls::count(conn, &filter)? };
         let mut rows = Vec::with_capacity(page.rows.len());
         for listing in &page.rows {
             rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
         }
         Ok(CallsWindow {
-            matched: if unfiltered { totals.all } else { page.count.rows.min(COUNT_CAP) },
-            matched_capped: !unfiltered && page.count.is_capped,
+            matched: if unfiltered { totals.all } else { count.rows },
+            matched_capped: count.is_capped,
             all: totals.all,
             unheard: totals.unheard,
             offset,
@@ -167,9 +169,10 @@ pub(crate) async fn leads_window(store: &Store, ask: LeadsAsk) -> Result<LeadsWi
         let statuses = lead_statuses::all(conn)?;
         let page = leads::list(conn, &filter, Span::From(offset), limit)?;
         let unfiltered = filter == leads::LeadsFilter::default();
+        let count = if unfiltered { Count::default() } else { leads::count(conn, &filter)? };
         Ok(LeadsWindow {
-            matched: if unfiltered { all } else { page.count.rows },
-            matched_capped: !unfiltered && page.count.is_capped,
+            matched: if unfiltered { all } else { count.rows },
+            matched_capped: count.is_capped,
             all,
             offset,
             rows: page.rows.iter().map(|row| lead(row, &statuses)).collect(),

@@ -25,7 +25,7 @@ const RULES: &[Only] = &[
     Only {
         crates: &["rusqlite", "refinery_core", "refinery"],
         // The store lends its connection to what stands above it; what is written on it is the store's own (see SQL).
-        places: &["crates/engine/src/", "crates/engine/tests/", "crates/cli/tests/"],
+        places: &["crates/engine/src/", "crates/engine/examples/", "crates/engine/tests/", "crates/cli/tests/"],
     },
     Only {
         crates: &["reqwest"],

@@ -5,6 +5,7 @@ mod error;
 mod list_key;
 mod migrate;
 pub(crate) mod open;
+mod overview;
 mod row_hash;
 mod search;
 pub mod table;
@@ -22,10 +23,11 @@ use tokio::sync::{broadcast, mpsc};
 pub use self::changes::{ChangeSet, Tag};
 pub use self::error::StoreError;
 pub use self::migrate::{Upgraded, check, latest_version, upgrade};
+pub use self::overview::Overview;
 pub use self::row_hash::{Upserted, of_raw as hash_of_raw};
 
 use self::open::{Access, Look};
-use self::threads::{READERS, Threads, Work};
+use self::threads::{News, READERS, Threads, Work};
 use crate::secrets::DbKey;
 
 /// Change sets that a slow listener may be behind; beyond that it is told that it missed some, and asks for all.
@@ -40,7 +42,8 @@ pub struct Store {
 struct Inner {
     /// None once it was closed by hand.
     threads: Mutex<Option<Threads>>,
-    news: broadcast::Sender<ChangeSet>,
+    news: News,
+    overview: overview::Shared,
     path: PathBuf,
 }
 
@@ -87,9 +90,11 @@ impl Store {
         for _ in 0..READERS {
             readers.push(open::connect(path, Some(key), Access::Read)?);
         }
-        let (news, _) = broadcast::channel(NEWS_KEPT);
+        let news = News::new(NEWS_KEPT);
         let threads = Threads::start(writer, readers)?;
-        Ok(Self { inner: Arc::new(Inner { threads: Mutex::new(Some(threads)), news, path: path.to_owned() }) })
+        let threads = Mutex::new(Some(threads));
+        let overview = overview::Shared::default();
+        Ok(Self { inner: Arc::new(Inner { threads, news, overview, path: path.to_owned() }) })
     }
 
     fn threads(&self) -> MutexGuard<'_, Option<Threads>> {
@@ -175,5 +180,10 @@ impl Store {
     /// News of every commit from now on. Who lags behind by more than 256 is told so, and should ask for everything.
     pub fn changes(&self) -> broadcast::Receiver<ChangeSet> {
         self.inner.news.subscribe()
+    }
+
+    /// A look at the list of calls. Take it before the read that uses it.
+    pub fn overview(&self) -> Overview {
+        Overview::new(self.inner.overview.clone(), self.inner.news.commits())
     }
 }

@@ -10,6 +10,9 @@ use rusqlite::Connection;
 use super::StoreError;
 use super::list_key::Listed;
 
+/// Pages of the index, of about 4 KiB, that are written by one step of joining segments.
+const SEGMENT_PAGES_AT_ONCE: i64 = 2_000;
+
 /// The words under which a row is found: `names` of whom it is about, `texts` about it, `numbers` that belong to it.
 pub(crate) fn document(names: &[Option<&str>], texts: &[Option<&str>], numbers: &[Option<&str>]) -> String {
     fn present<'a>(all: &[Option<&'a str>]) -> Vec<&'a str> {
@@ -66,4 +69,14 @@ pub(crate) fn put(conn: &Connection, table: Listed, was: Option<i64>, now: i64, 
         conn.prepare_cached(insert)?.execute((now, words))?;
     }
     Ok(())
+}
+
+/// Joins segments of the index of calls, as after a load they are many and each is looked into by every search. Returns
+/// whether there is more to do: a step is a transaction's work, not a pause.
+pub(crate) fn join_segments(conn: &Connection) -> Result<bool, StoreError> {
+    let changes = |conn: &Connection| conn.query_row("SELECT total_changes()", [], |row| row.get::<_, i64>(0));
+    let before = changes(conn)?;
+    conn.execute("INSERT INTO call_search (call_search, rank) VALUES ('merge', ?1)", [-SEGMENT_PAGES_AT_ONCE])?;
+    // SQLite's documentation: fewer than two changes say that nothing was left to do.
+    Ok(changes(conn)? - before >= 2)
 }

@@ -1,6 +1,7 @@
 //! The threads that own the connections: one writes, three read. Nobody else ever holds a connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -113,11 +114,38 @@ where
     (work, asked)
 }
 
+/// Tells who listens what a commit changed, and counts those commits.
+#[derive(Clone)]
+pub(super) struct News {
+    sender: broadcast::Sender<ChangeSet>,
+    commits: Arc<AtomicU64>,
+}
+
+impl News {
+    pub(super) fn new(kept: usize) -> Self {
+        Self { sender: broadcast::channel(kept).0, commits: Arc::default() }
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<ChangeSet> {
+        self.sender.subscribe()
+    }
+
+    /// Commits so far that changed something.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
+    }
+
+    fn tell(&self, changes: ChangeSet) {
+        if !changes.is_empty() {
+            self.commits.fetch_add(1, Ordering::AcqRel);
+            // Nobody may be listening.
+            let _ = self.sender.send(changes);
+        }
+    }
+}
+
 /// One transaction, and after its commit the news of it.
-pub(super) fn writing<T, F>(
-    body: F,
-    news: broadcast::Sender<ChangeSet>,
-) -> (Work, oneshot::Receiver<Result<T, StoreError>>)
+pub(super) fn writing<T, F>(body: F, news: News) -> (Work, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
     F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
@@ -132,9 +160,8 @@ where
             transaction.commit()?;
             Ok(value)
         });
-        if result.is_ok() && !changes.is_empty() {
-            // Nobody may be listening.
-            let _ = news.send(changes);
+        if result.is_ok() {
+            news.tell(changes);
         }
         let _ = answer.send(result);
     });

@@ -132,6 +132,12 @@ where
     Ok(removed)
 }
 
+/// After many calls were written: step by step, so that whoever else writes does not wait.
+pub(super) async fn settle_load(store: &Store) -> Result<(), StoreError> {
+    while store.write(|tx, _| calls::settle_load(tx)).await? {}
+    Ok(())
+}
+
 /// Marks calls that two whole readings in a row did not meet, and remembers what this one missed: each with whether it
 /// was missing before.
 pub(super) async fn calls_gone(

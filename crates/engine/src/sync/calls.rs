@@ -25,8 +25,12 @@ const CALLS_PAGE_MIN: u32 = 25;
 const BATCH_BYTES: usize = 16 << 20;
 /// Rows do not wait longer than this to be written: a person is looking.
 const BATCH_FOR: Duration = Duration::from_secs(2);
+/// From so many written rows on the library is set in order afterwards.
+const LOAD_ROWS: usize = 10_000;
 /// Rows of one page's span that are looked at together.
 const READS_AT_ONCE: u32 = 4_096;
+/// So many pages in a row that only repeat the one before, with more promised, are a list that goes in circles.
+const REPEATS_MAX: u32 = 3;
 /// Rows at the head of the list that are told apart when it is looked at twice in one sync.
 const HEAD_ROWS: u64 = 1_000;
 
@@ -46,6 +50,9 @@ pub(super) async fn read(run: &mut Run<'_>, full: bool) -> Result<(), SyncError>
         // Calls came while the list was read: their rows are at its head, and one look there has them all.
         let cursor = apply::calls_cursor(run.store).await?;
         reading.start_again(Sweep::new(cursor, false), cursor);
+    }
+    if reading.loaded >= LOAD_ROWS {
+        apply::settle_load(run.store).await?;
     }
     if reading.sweep.saw_everything()
         && let Some((missing, returned)) = reading.absent.finish(run.store).await?
@@ -90,7 +97,10 @@ struct Reading {
     /// Hashes of the rows at the head of the list.
     head: HashSet<i64>,
     met: u64,
+    repeats: u32,
     nothing_written: bool,
+    /// Rows written.
+    loaded: usize,
 }
 
 impl Reading {
@@ -105,7 +115,9 @@ impl Reading {
             recent: Default::default(),
             head: HashSet::new(),
             met: 0,
+            repeats: 0,
             nothing_written: true,
+            loaded: 0,
         }
     }
 
@@ -136,6 +148,9 @@ impl Reading {
             if !more {
                 return Ok(());
             }
+            if self.repeats >= REPEATS_MAX {
+                return Err(SyncError::Upstream(UpstreamError::NotData));
+            }
         }
     }
 
@@ -154,6 +169,8 @@ impl Reading {
         };
         let mut times = Some(i64::MIN);
         let mut here = HashSet::with_capacity(hashes.len());
+        let is_repeat = !hashes.is_empty() && hashes.iter().all(|hash| self.recent[0].contains(hash));
+        self.repeats = if is_repeat { self.repeats + 1 } else { 0 };
         for (index, hash) in hashes.into_iter().enumerate() {
             let is_new = here.insert(hash) && !self.recent[0].contains(&hash);
             if let Some(read) = reads.get(&hash) {
@@ -233,6 +250,7 @@ impl Reading {
     async fn write(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
         self.written(run).await?;
         let batch = std::mem::take(&mut self.batch);
+        self.loaded += batch.rows.len();
         self.nothing_written = false;
         self.kept = self.cursor;
         let (store, cursor) = (run.store.clone(), self.cursor);

@@ -95,6 +95,96 @@ async fn a_call_that_two_whole_readings_miss_is_marked_as_removed_and_kept() {
     assert!(profile.store.read(|conn| calls::get(conn, &"CA2".parse().expect("a sid"))).await.expect("read").is_some());
 }
 
+/// A script in which the n-th question for calls is answered with the n-th body, and every later one with the last.
+fn answers(bodies: &[String]) -> String {
+    let rule = |(index, body): (usize, &String)| {
+        let nth = if index + 1 == bodies.len() { "*".to_owned() } else { (index + 1).to_string() };
+        let body = body.replace('"', "\\\"");
+        format!(r#"{{"match": {{"path": "/api/calls"}}, "nth": "{nth}", "do": [{{"body": "{body}"}}]}}"#)
+    };
+    format!("[{}]", bodies.iter().enumerate().map(rule).collect::<Vec<_>>().join(","))
+}
+
+fn list(rows: &[&str], total: u32) -> String {
+    format!(r#"{{"calls": [{}], "pagination": {{"total": {total}}}}}"#, rows.join(", "))
+}
+
+#[tokio::test]
+async fn a_call_that_comes_back_between_two_readings_is_not_removed_and_calls_without_a_time_are_met() {
+    let one = r#"{"sid": "CA1", "at": "2026-01-20T08:00:00"}"#;
+    let two = r#"{"sid": "CA2", "at": "2026-01-20T07:00:00"}"#;
+    // Those without a time come first, as the server sorts them.
+    let (null, other_null) = (r#"{"sid": "CA8", "at": null}"#, r#"{"sid": "CA9"}"#);
+    let all = list(&[null, other_null, one, two], 4);
+    let without_two = list(&[null, other_null, one], 3);
+    let without_null = list(&[null, one, two], 3);
+    let script = answers(&[all.clone(), without_two.clone(), all, without_two, without_null.clone(), without_null]);
+    let profile = Profile::synced(options(&script)).await;
+    let mut removed = Vec::new();
+    for _ in 0..5 {
+        let calls = profile.sync(Depth::Full).await.expect("synced").calls;
+        assert_eq!((calls.seen, calls.added, calls.changed), (calls.unchanged, 0, 0));
+        removed.push(calls.removed);
+    }
+    assert_eq!(removed, [0, 0, 0, 0, 1], "only the one that two readings in a row missed");
+    let gone = profile.store.read(|conn| calls::listing(conn, &"CA9".parse().expect("a sid"))).await.expect("read");
+    assert!(gone.expect("kept").removed_upstream);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_keeps_the_pages_before_it_and_the_next_sync_goes_on_there() {
+    let script = r#"[{"match": {"path": "/api/calls"}, "nth": "8", "do": [{"status": 502}]}]"#;
+    let profile = Profile::new(aftercall_sandbox::Options { calls: 1_500, ..options(script) }).await;
+    profile.sign_in(true).await.expect("signed in");
+    profile.sync(Depth::Usual).await.expect_err("the eighth page");
+    let here = async || profile.store.read(calls::present_sids).await.expect("read").len() as u64;
+    assert_eq!(here().await, 7 * 90 + 10, "pages overlap by ten");
+    let asked = profile.asked("GET", "/api/calls");
+    let rest = profile.sync(Depth::Usual).await.expect("synced").calls;
+    assert_eq!(here().await, 1_594);
+    assert_eq!(rest.added, 1_594 - 640);
+    let pages = (1_594 - 640_usize).div_ceil(90);
+    assert!(profile.asked("GET", "/api/calls") - asked <= pages + 2, "the head, and then where it was");
+    let whole = profile.sync(Depth::Full).await.expect("synced").calls;
+    assert_eq!((whole.seen, whole.unchanged, whole.removed), (1_594, 1_594, 0));
+}
+
+#[tokio::test]
+async fn the_first_page_can_be_used_while_the_rest_is_on_its_way() {
+    let script = r#"[{"match": {"path": "/api/calls"}, "nth": "2", "do": [{"delay_ms": 1200}]}]"#;
+    let profile = Profile::new(aftercall_sandbox::Options { calls: 300, ..options(script) }).await;
+    profile.sign_in(true).await.expect("signed in");
+    let mut news = profile.store.changes();
+    let usable = async {
+        loop {
+            let changes = news.recv().await.expect("news");
+            if changes.tags.contains(&aftercall_engine::store::Tag::Calls) {
+                let filter = calls::CallsFilter::default();
+                let count = profile.store.read(move |conn| calls::count(conn, &filter)).await.expect("read");
+                if count.rows > 0 {
+                    return count.rows;
+                }
+            }
+        }
+    };
+    let (synced, rows) = tokio::join!(profile.sync(Depth::Usual), usable);
+    assert!((80..=100).contains(&rows), "{rows} rows of the first page, legs left out");
+    assert_eq!(synced.expect("synced").calls.added, 319);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_in_circles_ends_as_no_data_and_keeps_what_came() {
+    let rows: Vec<String> =
+        (0..30).map(|n| format!(r#"{{"sid": "CA{n}", "at": "2026-01-20T07:00:{n:02}"}}"#)).collect();
+    let rows: Vec<&str> = rows.iter().rev().map(String::as_str).collect();
+    let profile = Profile::new(options(&answers(&[list(&rows, 1_000_000)]))).await;
+    profile.sign_in(true).await.expect("signed in");
+    let error = profile.sync(Depth::Full).await.expect_err("no end");
+    assert_eq!(error.code(), Code::ServerUnavailable);
+    assert!(profile.asked("GET", "/api/calls") < 8);
+    assert_eq!(profile.store.read(calls::present_sids).await.expect("read").len(), 30);
+}
+
 #[tokio::test]
 async fn what_is_no_data_ends_the_sync_with_its_cause_and_keeps_what_is_here() {
     for (steps, code) in [

@@ -1,5 +1,7 @@
 //! Calls as lists show them: with the lead's name and the state of the recording.
 
+use std::cmp::Reverse;
+
 use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::{CallSid, LeadId};
 use rusqlite::types::Value;
@@ -128,19 +130,21 @@ struct Matching {
 fn matching(filter: &CallsFilter) -> Matching {
     let mut values = Vec::new();
     let words = search::expression(&filter.search);
+    let is_searched_only = *filter == CallsFilter { search: filter.search.clone(), ..CallsFilter::default() };
     let (mut from, key) = match words {
-        // The index holds the keys of what is listed, in order: newest first needs no sort, a count no rows.
-        Some(words) if *filter == (CallsFilter { search: filter.search.clone(), ..CallsFilter::default() }) => {
-            return Matching {
-                from: "FROM call_search s WHERE s.call_search MATCH ?".to_owned(),
-                key: "s.rowid",
-                values: vec![Value::Text(words)],
-            };
-        }
+        // The index holds the places in order, and of listed calls only: newest first needs no sort, and no row is
+        // looked up but for a filter, which the narrow index answers.
         Some(words) => {
             values.push(Value::Text(words));
-            let from = "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid
-                        WHERE s.call_search MATCH ? AND c.listed = 1";
+            let from = if is_searched_only {
+                "FROM call_search s WHERE s.call_search MATCH ?"
+            } else if filter.lead.is_some() || filter.status.is_some() {
+                "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid
+                 WHERE s.call_search MATCH ? AND c.listed = 1"
+            } else {
+                "FROM call_search s CROSS JOIN call_log c INDEXED BY idx_call_log_shown ON c.list_key = s.rowid
+                 WHERE s.call_search MATCH ? AND c.listed = 1"
+            };
             (from.to_owned(), "s.rowid")
         }
         None => ("FROM call_log c WHERE c.listed = 1".to_owned(), "c.list_key"),
@@ -177,19 +181,39 @@ pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreErro
     Ok(Count::of(counted.unsigned_abs()))
 }
 
-/// Calls that match, newest first, at most `limit`, with their count.
+/// Calls that match, newest first, at most `limit`. How many there are in all is asked apart, by [`count`].
 ///
 /// # Errors
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> Result<Page<CallListing>, StoreError> {
-    let Matching { from, key, mut values } = matching(filter);
-    let keys = span.keys(&from, key, limit, &mut values);
-    let sql = format!("{} WHERE c.list_key IN ({keys}) ORDER BY c.list_key DESC", select_listing());
+    let (sql, values) = select_page(filter, span, limit);
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
+    let mut rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable_by_key(|row| Reverse(row.list_key));
     let is_full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| is_full).map(|row| row.list_key);
-    Ok(Page { count: count(conn, filter)?, next, rows })
+    Ok(Page { next, rows })
+}
+
+/// The keys come before the rows: a row that is not shown is not read. The page's few rows come in any order: SQLite
+/// would copy their texts to sort them.
+fn select_page(filter: &CallsFilter, span: Span, limit: u32) -> (String, Vec<Value>) {
+    let Matching { from, key, mut values } = matching(filter);
+    let keys = span.keys(&from, key, limit, &mut values);
+    (format!("{} WHERE c.list_key IN ({keys})", select_listing()), values)
+}
+
+/// The place of the call that has `skipped` matching calls between it and the place `after`.
+pub(in crate::store) fn place_after(
+    conn: &Connection,
+    filter: &CallsFilter,
+    after: Option<i64>,
+    skipped: u64,
+) -> Result<Option<i64>, StoreError> {
+    let Matching { from, key, mut values } = matching(filter);
+    let keys = Span::After(after).keys(&from, key, 1, &mut values);
+    let mut statement = conn.prepare_cached(&format!("{keys} OFFSET {skipped}"))?;
+    Ok(statement.query_row(params_from_iter(values), |row| row.get(0)).optional()?)
 }
 
 /// One call as a row shows it, hidden legs included.
@@ -229,4 +253,56 @@ pub fn lead_totals(conn: &Connection, lead: LeadId) -> Result<LeadTotals, StoreE
         Ok(LeadTotals { calls: number(0)?, unheard: number(1)?, heard: number(2)?, talk_s: number(3)? })
     })?;
     Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::{KeyChoice, open_root_key};
+    use crate::store::Store;
+    use aftercall_domain::clock::ManualClock;
+
+    fn plan(conn: &Connection, sql: &str, values: Vec<Value>) -> Vec<String> {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+        let steps = statement.query_map(params_from_iter(values), |row| row.get(3)).expect("steps");
+        steps.collect::<Result<_, _>>().expect("texts")
+    }
+
+    #[test]
+    fn no_filter_of_the_screens_reads_rows_that_it_leaves_out_or_sorts_what_it_finds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = open_root_key(folder.path(), &KeyChoice::File(folder.path().join("key"))).expect("a key");
+        let path = folder.path().join("library.db");
+        let store = Store::open(&path, &key.db_key(), &ManualClock::at(1)).expect("a library");
+        let seen = store.read_blocking(|conn| {
+            let sorts = |steps: &[String]| steps.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+            // The few recordings of one call may be sorted.
+            let of_one = sorts(&plan(conn, &format!("{} WHERE c.call_sid = 'CA1'", select_listing()), Vec::new()));
+            let mut seen = 0;
+            for view in [CallView::All, CallView::Unheard, CallView::Missed, CallView::Recorded] {
+                for direction in [None, Some(Direction::Inbound)] {
+                    for (search, lead) in [("", None), ("דנה", None), ("", Some(LeadId(1)))] {
+                        let filter = CallsFilter { search: search.into(), view, direction, lead, status: None };
+                        let (page, values) = select_page(&filter, Span::After(Some(7)), 50);
+                        let mut steps = plan(conn, &page, values);
+                        let Matching { from, values, .. } = matching(&filter);
+                        steps.extend(plan(
+                            conn,
+                            &format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT 10001)"),
+                            values,
+                        ));
+                        for step in &steps {
+                            let reads_calls = step.contains(" c ") || step.ends_with(" c");
+                            let is_narrow = step.contains("COVERING INDEX") || !step.starts_with("SCAN");
+                            assert!(!reads_calls || is_narrow, "{filter:?}: {steps:#?}");
+                        }
+                        assert_eq!(sorts(&steps), of_one, "{filter:?}: {steps:#?}");
+                        seen += steps.len();
+                    }
+                }
+            }
+            Ok(seen)
+        });
+        assert!(seen.expect("plans") > 100);
+    }
 }

@@ -11,6 +11,7 @@ use super::{Checked, call_reads, leads, listening};
 use crate::store::list_key::{self, Listed};
 use crate::store::{StoreError, Upserted, search};
 
+pub(in crate::store) use super::call_lists::place_after;
 pub use super::call_lists::{
     CallListing, CallView, CallsFilter, LeadTotals, Totals, count, lead_totals, list, listing, totals,
 };
@@ -72,19 +73,48 @@ pub struct ListedCall {
 ///
 /// # Errors
 /// SQLite's.
-pub fn upsert_listed(conn: &Connection, rows: &[ListedCall]) -> Result<Vec<(Upserted, i64)>, StoreError> {
+pub fn upsert_listed<'c>(conn: &'c Connection, rows: &'c [ListedCall]) -> Result<Vec<(Upserted, i64)>, StoreError> {
+    keep_pages(conn, if rows.len() >= LOAD_ROWS { LOAD_CACHE_KIB } else { CACHE_KIB })?;
     let mut seen = HashSet::with_capacity(rows.len());
     let mut rows: Vec<&ListedCall> = rows.iter().rev().filter(|row| seen.insert(&row.call.sid)).collect();
     // The search index makes a segment of its own for each row that goes below the one before; the source's list goes
     // downwards.
     rows.sort_by_key(|row| row.call.started_at_ms);
     let mut writing = Writing::new(conn)?;
+    writing.parents = rows.iter().filter_map(|row| row.call.parent_sid.clone()).collect();
+    writing.together = seen;
     rows.into_iter().map(|row| writing.put(&row.call, Some(row.hash))).collect()
+}
+
+/// From so many calls on writing them is a load.
+const LOAD_ROWS: usize = 2_000;
+/// Pages that the writer keeps, KiB. During a load every page of the index of sids is written again and again, which a
+/// million calls fill with 60 MB; between loads it is memory that nobody needs.
+const CACHE_KIB: i64 = 32 << 10;
+const LOAD_CACHE_KIB: i64 = 128 << 10;
+
+fn keep_pages(conn: &Connection, kib: i64) -> Result<(), StoreError> {
+    Ok(conn.pragma_update(None, "cache_size", -kib)?)
+}
+
+/// One step of what a load leaves to do; returns whether there is another one.
+///
+/// # Errors
+/// SQLite's.
+pub fn settle_load(conn: &Connection) -> Result<bool, StoreError> {
+    let more = search::join_segments(conn)?;
+    if !more {
+        keep_pages(conn, CACHE_KIB)?;
+    }
+    Ok(more)
 }
 
 /// What writing many calls in one transaction needs again and again.
 struct Writing<'c> {
     conn: &'c Connection,
+    /// The sids of these calls, and those of the legs that they belong to.
+    together: HashSet<&'c CallSid>,
+    parents: HashSet<CallSid>,
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
     /// Leads that were looked at; their rows are there.
@@ -105,6 +135,8 @@ impl<'c> Writing<'c> {
         let nothing_heard = conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM listening)", [], |row| row.get(0))?;
         Ok(Self {
             conn,
+            together: HashSet::new(),
+            parents: HashSet::new(),
             find: conn.prepare_cached(&format!(
                 "SELECT {COLUMNS}, c.list_key, c.removed_upstream FROM call_log c WHERE c.call_sid = ?1"
             ))?,
@@ -136,17 +168,23 @@ impl<'c> Writing<'c> {
             (_, here) => {
                 let list_key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, held)?;
                 self.ensure_lead(call)?;
+                let listed = !self.is_short_leg(call)?;
                 if here.is_some() {
-                    self.update(call, list_key)?;
+                    self.update(call, list_key, listed)?;
                 } else {
-                    self.insert(call, list_key)?;
+                    self.insert(call, list_key, listed)?;
                 }
+                self.hide_parent(call)?;
                 if let Some(was) = held.filter(|was| *was != list_key) {
                     call_reads::rename(conn, was, list_key)?;
                 }
-                let nobody = FoundBy::default();
-                let lead = call.lead_id.and_then(|lead| self.leads.get(&lead)).unwrap_or(&nobody);
-                index(conn, call, lead, held, list_key)?;
+                if listed {
+                    let nobody = FoundBy::default();
+                    let lead = call.lead_id.and_then(|lead| self.leads.get(&lead)).unwrap_or(&nobody);
+                    index(conn, call, lead, held, list_key)?;
+                } else {
+                    search::put(conn, Listed::Calls, held, list_key, "")?;
+                }
                 (if here.is_none() { Upserted::Added } else { Upserted::Changed }, list_key)
             }
         };
@@ -168,7 +206,7 @@ impl<'c> Writing<'c> {
         Ok(())
     }
 
-    fn insert(&mut self, call: &Call, list_key: i64) -> Result<(), StoreError> {
+    fn insert(&mut self, call: &Call, list_key: i64, listed: bool) -> Result<(), StoreError> {
         let conn = self.conn;
         let heard = !self.nothing_heard && listening::get(conn, &call.sid)?.heard;
         self.insert.execute(rusqlite::params![
@@ -187,13 +225,13 @@ impl<'c> Writing<'c> {
             call.has_recording,
             Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
             list_key,
-            !is_short_leg(conn, call)?,
+            listed,
             heard,
         ])?;
-        hide_parent(conn, call)
+        Ok(())
     }
 
-    fn update(&mut self, call: &Call, list_key: i64) -> Result<(), StoreError> {
+    fn update(&mut self, call: &Call, list_key: i64, listed: bool) -> Result<(), StoreError> {
         let conn = self.conn;
         conn.prepare_cached(
             "UPDATE call_log SET parent_call_sid = ?2, source = ?3, lead_id = ?4, direction = ?5, from_number = ?6,
@@ -217,46 +255,53 @@ impl<'c> Writing<'c> {
             call.has_recording,
             Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
             list_key,
-            !is_short_leg(conn, call)?,
+            listed,
         ])?;
-        hide_parent(conn, call)
+        Ok(())
+    }
+
+    /// The source lists an outbound call and the short leg that it was made on: the leg is not shown.
+    fn is_short_leg(&self, call: &Call) -> Result<bool, StoreError> {
+        let child_is_here = self.parents.contains(&call.sid) && call.parent_sid.as_ref() != Some(&call.sid);
+        Ok(is_short(call) && (child_is_here || has_child(self.conn, call)?))
+    }
+
+    /// Legs that are written together with this call know that they are legs.
+    fn hide_parent(&self, call: &Call) -> Result<(), StoreError> {
+        match &call.parent_sid {
+            Some(parent) if !self.together.contains(parent) => hide_parent(self.conn, call),
+            _ => Ok(()),
+        }
     }
 }
 
-/// The source lists an outbound call and the short leg that it was made on: the leg is not shown.
-fn is_short_leg(conn: &Connection, call: &Call) -> Result<bool, StoreError> {
-    if call.duration_s.unwrap_or(0) > PARENT_LEG_MAX_S {
-        return Ok(false);
-    }
+fn is_short(call: &Call) -> bool {
+    call.duration_s.unwrap_or(0) <= PARENT_LEG_MAX_S
+}
+
+fn has_child(conn: &Connection, call: &Call) -> Result<bool, StoreError> {
     let mut children =
         conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM call_log WHERE parent_call_sid = ?1 AND call_sid <> ?1)")?;
     Ok(children.query_row([call.sid.as_str()], |row| row.get(0))?)
 }
 
-fn place_of(conn: &Connection, sid: &str) -> Result<Option<i64>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT list_key FROM call_log WHERE call_sid = ?1")?;
-    Ok(statement.query_row([sid], |row| row.get(0)).optional()?.flatten())
-}
-
+/// The short leg that this call was made on is not shown from now on, and not found.
 fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
-    if let Some(parent) = call.parent_sid.as_ref().filter(|parent| **parent != call.sid) {
-        let mut hide = conn.prepare_cached(
-            "UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2 AND listed = 1",
-        )?;
-        if hide.execute((parent.as_str(), PARENT_LEG_MAX_S))? > 0
-            && let Some(place) = place_of(conn, parent.as_str())?
-        {
-            search::put(conn, Listed::Calls, Some(place), place, "")?;
-        }
+    let Some(parent) = call.parent_sid.as_ref().filter(|parent| **parent != call.sid) else { return Ok(()) };
+    let hidden = conn
+        .prepare_cached(
+            "UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2 AND listed = 1
+             RETURNING list_key",
+        )?
+        .query_row((parent.as_str(), PARENT_LEG_MAX_S), |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    match hidden.flatten() {
+        Some(list_key) => search::put(conn, Listed::Calls, Some(list_key), list_key, ""),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// The words of what the lists show; what they hide has none, so that a search asks the index alone.
 fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: i64) -> Result<(), StoreError> {
-    if is_short_leg(conn, call)? {
-        return search::put(conn, Listed::Calls, was, now, "");
-    }
     let words = search::document(
         &[lead.name.as_deref()],
         &[call.summary.as_deref(), call.transcript.as_deref()],
@@ -309,12 +354,13 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
         let outcome = Outcome::of(call.status.as_deref(), call.duration_s).as_str();
         conn.prepare_cached("UPDATE call_log SET list_key = ?2, outcome = ?3 WHERE call_sid = ?1")?
             .execute((sid, key, outcome))?;
-        conn.prepare_cached("UPDATE call_log SET listed = ?2 WHERE call_sid = ?1")?
-            .execute((sid, !is_short_leg(conn, &call)?))?;
-        hide_parent(conn, &call)?;
-        if !is_index_new {
+        let is_leg = is_short(&call) && has_child(conn, &call)?;
+        if is_leg {
+            conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1")?.execute([sid])?;
+        } else if !is_index_new {
             index(conn, &call, &lead_of(conn, &call)?, None, key)?;
         }
+        hide_parent(conn, &call)?;
     }
     if is_index_new {
         index_all(conn)?;

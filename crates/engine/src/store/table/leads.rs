@@ -286,20 +286,28 @@ fn matching(filter: &LeadsFilter) -> (String, &'static str, Vec<Value>) {
     (from, key, values)
 }
 
-/// Leads that match, by last contact, at most `limit`, with their count.
+/// How many leads match.
+///
+/// # Errors
+/// SQLite's.
+pub fn count(conn: &Connection, filter: &LeadsFilter) -> Result<Count, StoreError> {
+    let (from, _, values) = matching(filter);
+    let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1);
+    let counted: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?;
+    Ok(Count::of(counted.unsigned_abs()))
+}
+
+/// Leads that match, by last contact, at most `limit`.
 ///
 /// # Errors
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &LeadsFilter, span: Span, limit: u32) -> Result<Page<LeadListing>, StoreError> {
     let (from, key, mut values) = matching(filter);
-    let counted: i64 = conn
-        .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1))?
-        .query_row(params_from_iter(&values), |row| row.get(0))?;
     let keys = span.keys(&from, key, limit, &mut values);
     let sql = format!("{} WHERE l.list_key IN ({keys}) ORDER BY l.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
     let is_full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| is_full).map(|row| row.list_key);
-    Ok(Page { count: Count::of(counted.unsigned_abs()), next, rows })
+    Ok(Page { next, rows })
 }

@@ -47,31 +47,36 @@ impl Count {
 pub enum Span {
     /// Those after the row with this `list_key`, from the start when none.
     After(Option<i64>),
-    /// Those from this ordinal on.
+    /// Those from this ordinal on. What is skipped is passed over one by one: for lists of thousands. Of a million calls
+    /// ask [`Overview`](crate::store::Overview).
     From(u64),
+    /// Those with so many others between them and the row with this `list_key`.
+    Beyond(Option<i64>, u64),
 }
 
 impl Span {
     /// Selects the span's keys of what `from` (with its WHERE) selects, newest first. The keys come before the rows, so
     /// that skipped rows are passed over in the narrow index, never read.
     fn keys(self, from: &str, key: &str, limit: u32, values: &mut Vec<Value>) -> String {
-        let (after, offset) = match self {
+        let after = match self {
             Self::After(Some(after)) => {
                 values.push(Value::Integer(after));
-                (format!(" AND {key} < ?"), String::new())
+                format!(" AND {key} < ?")
             }
-            Self::After(None) => (String::new(), String::new()),
-            Self::From(offset) => (String::new(), format!(" OFFSET {offset}")),
+            Self::After(None) => String::new(),
+            Self::From(offset) => return Self::Beyond(None, offset).keys(from, key, limit, values),
+            Self::Beyond(after, offset) => {
+                let keys = Self::After(after).keys(from, key, limit, values);
+                return format!("{keys} OFFSET {offset}");
+            }
         };
-        format!("SELECT {key} {from}{after} ORDER BY {key} DESC LIMIT {limit}{offset}")
+        format!("SELECT {key} {from}{after} ORDER BY {key} DESC LIMIT {limit}")
     }
 }
 
-/// Rows of a list, with their count.
+/// Rows of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<T> {
-    /// Rows that match, all pages together.
-    pub count: Count,
     /// The rows.
     pub rows: Vec<T>,
     /// For [`Span::After`]: null when these were the last.

@@ -46,6 +46,10 @@ pub async fn upgrade(file: &Path, options: &StartOptions) -> Result<DatabaseRepo
 
 /// The key for a file that does not begin as a plain database does; a plain one needs none.
 fn key_for(file: &Path, options: &StartOptions) -> Result<Option<DbKey>, AppError> {
+    // Before it is opened: a pipe would wait for somebody to write.
+    if !std::fs::metadata(file).map_err(StoreError::from)?.is_file() {
+        return Err(StoreError::NotOurs.into());
+    }
     let mut head = Vec::with_capacity(PLAIN_HEAD.len());
     let opened = File::open(file).map_err(StoreError::from)?;
     opened.take(PLAIN_HEAD.len() as u64).read_to_end(&mut head).map_err(StoreError::from)?;

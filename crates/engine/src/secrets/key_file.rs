@@ -1,6 +1,6 @@
 //! The root key in a file: an explicit choice, with a banner in the window for as long as it lasts.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
@@ -13,15 +13,14 @@ const HEX_DIGITS: usize = 64;
 
 /// The key, or none when there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<RootKey>, SecretsError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+    // Before it is opened: a pipe would wait for somebody to write.
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => metadata,
+        Ok(_) => return Err(SecretsError::BadKeyFile),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(SecretsError::BadKeyFile);
-    }
+    let file = File::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -12,6 +12,8 @@ use super::{RECORDINGS_FOLDER, SecretsError, random};
 pub const LIBRARY_FILE: &str = "library.db";
 const MARKER_FILE: &str = "profile.json";
 const FORMAT: u32 = 1;
+/// Far above what any version writes.
+const MARKER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Where the key of this profile was when it was made. Only told to people: the check value decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,11 +49,15 @@ impl Marker {
     }
 
     pub(super) fn read(profile_dir: &Path) -> Result<Option<Self>, SecretsError> {
-        let bytes = match fs::read(profile_dir.join(MARKER_FILE)) {
-            Ok(bytes) => bytes,
+        let path = profile_dir.join(MARKER_FILE);
+        // Before it is opened: a pipe would wait for somebody to write, a device and a mountain of bytes have no end.
+        match fs::metadata(&path) {
+            Ok(about) if about.is_file() && about.len() <= MARKER_BYTES_MAX => {}
+            Ok(_) => return Err(SecretsError::BadMarker),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
-        };
+        }
+        let bytes = fs::read(path)?;
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|_| SecretsError::BadMarker)?;
         if value.get("format").and_then(serde_json::Value::as_u64).is_some_and(|format| format > u64::from(FORMAT)) {
             return Err(SecretsError::TooNew);

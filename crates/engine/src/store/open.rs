@@ -1,6 +1,6 @@
 //! The one place where a connection is made: with the key, the pragmas and the right to write or not.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
@@ -45,11 +45,12 @@ pub(crate) enum Look {
 }
 
 pub(crate) fn look(path: &Path) -> Result<Look, StoreError> {
-    let mut head = [0; 16];
-    let mut file = File::open(path)?;
-    if file.metadata()?.is_dir() {
+    // Before it is opened: a pipe would wait for somebody to write, and a device has no end.
+    if !fs::metadata(path)?.is_file() {
         return Err(StoreError::NotOurs);
     }
+    let mut head = [0; 16];
+    let mut file = File::open(path)?;
     let mut filled = 0;
     while filled < head.len() {
         match file.read(&mut head[filled..])? {

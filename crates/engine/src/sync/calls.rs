@@ -27,6 +27,8 @@ const BATCH_BYTES: usize = 16 << 20;
 const BATCH_FOR: Duration = Duration::from_secs(2);
 /// From so many written rows on the library is set in order afterwards.
 const LOAD_ROWS: usize = 10_000;
+/// A list that goes on beyond this is not believed.
+const ROWS_MAX: u64 = 20_000_000;
 /// Rows of one page's span that are looked at together.
 const READS_AT_ONCE: u32 = 4_096;
 /// So many pages in a row that only repeat the one before, with more promised, are a list that goes in circles.
@@ -138,6 +140,9 @@ impl Reading {
                 page => page?,
             };
             let facts = self.take(run, &page, limit).await?;
+            if self.sweep.is_a_lie(facts) || self.sweep.offset() > ROWS_MAX {
+                return Err(UpstreamError::NotData.into());
+            }
             let (more, cursor) = self.sweep.turn(facts, run.now_ms);
             self.cursor = cursor;
             run.tell_calls(self.met, page.total().unwrap_or(0));

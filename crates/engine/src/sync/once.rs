@@ -173,9 +173,8 @@ impl Run<'_> {
                 next = then;
             }
             self.report.calls.rejected += page.rejected.len() as u64;
-            let looked = sweep::page(self.store, page.rows, self.now_ms).await?;
-            add(&mut self.report.calls, looked.counts);
-            for row in looked.unexplained.into_iter().take(details_left) {
+            let changed = sweep::page(self.store, page.rows, self.now_ms).await?;
+            for row in changed.into_iter().take(details_left) {
                 details_left -= 1;
                 let details = match self.asked(self.crm.call_details(&row.sid)).await {
                     Err(SyncError::Upstream(UpstreamError::NotFound)) => None,

@@ -94,6 +94,11 @@ impl Sweep {
         self.to_the_end && self.reached_end && self.first_total != self.last_total
     }
 
+    /// A page without rows, in the middle of a list that is said to go on.
+    pub(super) fn is_a_lie(&self, page: PageOfCalls) -> bool {
+        page.sent == 0 && page.total.is_some_and(|total| self.offset < total)
+    }
+
     /// Takes a page into account. Returns whether there is another one to read, and how far the calls are read now.
     pub(super) fn turn(&mut self, page: PageOfCalls, now_ms: i64) -> (bool, CallsCursor) {
         self.first_total = self.first_total.or(page.total);
@@ -112,7 +117,8 @@ impl Sweep {
             None => page.sent < u64::from(page.limit),
         };
         if last {
-            self.reached_end = true;
+            // A list with more rows than its total was not counted right: what is not on it may be there all the same.
+            self.reached_end = page.total.is_none_or(|total| page.sent == 0 || end == total);
             self.cursor = CallsCursor { complete: true, offset: 0 };
             return (false, self.cursor);
         }
@@ -197,7 +203,7 @@ mod tests {
             let mut sweep = Sweep::new(COMPLETE, true);
             assert!(sweep.turn(page(100, totals[0], true, OLD), NOW).0);
             assert!(sweep.turn(page(100, totals[1], true, OLD), NOW).0);
-            assert!(!sweep.turn(page(71, totals[2], true, OLD), NOW).0);
+            assert!(!sweep.turn(page(totals[2] - 180, totals[2], true, OLD), NOW).0);
             assert_eq!((sweep.saw_everything(), sweep.was_disturbed()), (quiet, !quiet));
         }
     }
@@ -239,6 +245,15 @@ mod tests {
         assert!(met.insert(&1) && !met.insert(&1));
         let (gone, missing) = gone(vec![1, 2, 3], &met, &[2]);
         assert_eq!((gone, missing), (vec![2], vec![3]));
+    }
+
+    #[test]
+    fn a_list_that_contradicts_its_total_is_never_a_whole_one() {
+        let mut sweep = Sweep::new(COMPLETE, true);
+        assert!(!sweep.turn(page(100, 5, true, OLD), NOW).0);
+        assert!(!sweep.saw_everything() && !sweep.was_disturbed(), "a hundred rows of five");
+        assert!(Sweep::new(COMPLETE, true).is_a_lie(page(0, 5, true, OLD)));
+        assert!(!Sweep::new(COMPLETE, true).is_a_lie(page(0, 0, true, OLD)));
     }
 
     proptest! {

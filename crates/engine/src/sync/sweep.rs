@@ -75,14 +75,6 @@ fn with_details(known: Call, details: Call) -> Call {
     Call { parent_sid: known.parent_sid, direction, ..details }
 }
 
-/// What came of a page of a list.
-#[derive(Debug, Default)]
-pub(super) struct Looked {
-    pub counts: Counts,
-    /// Something of these changed that their rows do not show; only their details tell.
-    pub unexplained: Vec<RecentCall>,
-}
-
 /// Whether anything of the page is new is asked of a reader: a look that finds nothing takes no turn of the writer's.
 async fn news(store: &Store, rows: Vec<RecentCall>) -> Result<Vec<RecentCall>, StoreError> {
     store
@@ -100,33 +92,36 @@ async fn news(store: &Store, rows: Vec<RecentCall>) -> Result<Vec<RecentCall>, S
         .await
 }
 
-/// Writes what a page of a list says of calls that are here. Calls that are not are the call list's business.
-pub(super) async fn page(store: &Store, rows: Vec<RecentCall>, now_ms: i64) -> Result<Looked, StoreError> {
+/// Gives the calls of a page that are here and changed, and writes what it says of the others' recordings. Calls that
+/// are not here are the call list's business.
+pub(super) async fn page(store: &Store, rows: Vec<RecentCall>, now_ms: i64) -> Result<Vec<RecentCall>, StoreError> {
     let rows = news(store, rows).await?;
     if rows.is_empty() {
-        return Ok(Looked::default());
+        return Ok(rows);
     }
     store
         .write(move |tx, changes| {
-            let mut looked = Looked::default();
+            let mut changed_ones = Vec::new();
             for row in rows {
                 let Some(call) = calls::get(tx, &row.sid)? else { continue };
                 let before = call_stamps::get(tx, &row.sid)?;
                 let settled = call.started_at_ms.is_none_or(|at_ms| now_ms - at_ms > SETTLED_AFTER_MS);
                 let mut news = with_row(call.clone(), &row);
                 twilio::complete(tx, changes, std::iter::once(&mut news))?;
-                let unseen = before.is_some_and(|before| before.stamp != row.stamp) && news == call;
-                if unseen && settled {
-                    // A young one is read again every minute anyway, with all that its details would say.
-                    looked.unexplained.push(row);
+                let changed = news != call;
+                let unseen = before.is_some_and(|before| before.stamp != row.stamp);
+                if settled && (changed || unseen) {
+                    // The row leaves out the call's status: written as it is, it would mix two states of the call.
+                    changed_ones.push(row);
                     continue;
                 }
-                if news != call {
-                    write(tx, changes, &mut looked.counts, &news)?;
-                }
+                // A young one is read again every minute anyway, with all that its details would say; until then it
+                // counts as not looked at.
+                let stamp = before.filter(|_| changed).map_or(row.stamp, |before| before.stamp);
+                let row = RecentCall { stamp, ..row };
                 remember(tx, &row, before, now_ms)?;
             }
-            Ok(looked)
+            Ok(changed_ones)
         })
         .await
 }

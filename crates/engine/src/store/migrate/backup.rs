@@ -25,14 +25,27 @@ pub(super) fn make(conn: &Connection, path: &Path, key: Option<&DbKey>, now_ms: 
         copy = folder.join(format!("{prefix}{now_ms:013}-{again}.db"));
         again += 1;
     }
-    let made = write(conn, &copy, key);
+    // Under a name that is no copy's: one that was cut off must not be taken for whole later.
+    let part = folder.join(format!("{prefix}part"));
+    remove_part(&part)?;
+    let made = write(conn, &part, key).and_then(|()| Ok(fs::rename(&part, &copy)?));
     if made.is_err() {
-        // What does not verify must not be taken for a copy later.
-        let _ = fs::remove_file(&copy);
+        let _ = remove_part(&part);
     }
     made?;
+    crate::secrets::sync_folder(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
     prune(folder, &prefix)?;
     Ok(copy)
+}
+
+fn remove_part(part: &Path) -> Result<(), StoreError> {
+    for ending in ["", "-journal"] {
+        match fs::remove_file(super::with_suffix(part, ending)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn write(conn: &Connection, copy: &Path, key: Option<&DbKey>) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use aftercall_domain::clock::{Clock as _, SystemClock};
 use aftercall_domain::ids::{CalendarId, LeadId};
 use refinery_core::{Migrate as _, Target};
+use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::runner::{HISTORY, InTransaction, Stopped};
@@ -111,8 +112,19 @@ fn bring_up(
         return Ok(None);
     }
     let mut conn = connect(path, key, Access::Write)?;
-    let copy = backup::make(&conn, path, key, now_ms)?;
-    match migrate(&mut conn) {
+    conn.pragma_update(None, "foreign_keys", false)?;
+    // The right to write is taken before the copy: of two upgrades at once the second waits, and finds it done.
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if inspect(&transaction)? == latest_version() {
+        return Ok(None);
+    }
+    // By a connection of its own, because VACUUM does not run in a transaction; it sees what was there before.
+    let copy = backup::make(&connect(path, key, Access::Write)?, path, key, now_ms)?;
+    let done = migrate_in(&transaction).and_then(|applied| {
+        transaction.commit()?;
+        Ok(applied)
+    });
+    match done {
         Ok(applied) => Ok(Some((applied, copy))),
         Err(error) => {
             // The file is as it was: its copy would only push out an older one of use.
@@ -183,6 +195,19 @@ fn inspect(conn: &Connection) -> Result<u32, StoreError> {
 
 /// Reads every page of it.
 fn verify(conn: &Connection) -> Result<(), StoreError> {
+    // SQLite takes what is missing of the last page for zeros.
+    // SQLCipher tells the size in words.
+    let page_bytes: Value = conn.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let page_bytes = match page_bytes {
+        Value::Integer(bytes) => u64::try_from(bytes).ok(),
+        Value::Text(bytes) => bytes.parse().ok(),
+        _ => None,
+    };
+    if let (Some(path), Some(page_bytes @ 1..)) = (conn.path(), page_bytes)
+        && !fs::metadata(path)?.len().is_multiple_of(page_bytes)
+    {
+        return Err(StoreError::Damaged { what: "its last page is cut off" });
+    }
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { what: "it fails SQLite's quick check" }) }
 }

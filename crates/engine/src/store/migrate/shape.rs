@@ -44,7 +44,8 @@ fn makes(statement: &str) -> Makes<'_> {
     match upper.as_slice() {
         ["CREATE", "TABLE", "IF", "NOT", "EXISTS", ..] => Makes::Table(words[5]),
         ["CREATE", "TABLE", ..] if words.len() > 2 => Makes::Table(words[2]),
-        ["CREATE", "INDEX", "IF", ..] | ["CREATE", "UNIQUE", "INDEX", "IF", ..] => Makes::Other,
+        ["CREATE", "INDEX", "IF", "NOT", "EXISTS", ..] => Makes::Index(words[5]),
+        ["CREATE", "UNIQUE", "INDEX", "IF", "NOT", "EXISTS"] if words.len() > 6 => Makes::Index(words[6]),
         ["CREATE", "INDEX", ..] if words.len() > 2 => Makes::Index(words[2]),
         ["ALTER", "TABLE", _, "ADD", "COLUMN", _] => Makes::Column { table: words[2], column: words[5] },
         _ => Makes::Other,
@@ -59,7 +60,18 @@ pub(super) fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
             scratch.execute_batch(statement)?;
             bring_to(conn, &scratch, table)
         }
-        Makes::Index(index) if exists(conn, "index", index)? => Ok(()),
+        Makes::Index(index) if exists(conn, "index", index)? => {
+            let sql: Option<String> = conn.query_row(
+                "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?1 COLLATE NOCASE",
+                [index],
+                |row| row.get(0),
+            )?;
+            if sql.is_some_and(|sql| plain(&sql) == plain(statement)) {
+                return Ok(());
+            }
+            // Somebody's index of our name over something else.
+            conn.execute_batch(&format!("DROP INDEX {}; {statement}", quoted(index)))
+        }
         Makes::Column { table, column } if column_of(conn, table, column)?.is_some() => {
             // The table as it is, with this column as it should be.
             let scratch = Connection::open_in_memory()?;
@@ -75,6 +87,12 @@ pub(super) fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
         }
         _ => conn.execute_batch(statement),
     }
+}
+
+/// A statement as SQLite keeps it, whatever its spaces, case and quotes.
+fn plain(statement: &str) -> String {
+    let words = statement.to_ascii_uppercase().replace("IF NOT EXISTS", "");
+    words.chars().filter(|c| !c.is_whitespace() && !"\"`[];".contains(*c)).collect()
 }
 
 /// One column, as `pragma_table_info` tells it.

@@ -2,6 +2,7 @@
 
 mod arch;
 mod bench;
+mod campaign;
 mod checks;
 mod cli;
 mod demo;
@@ -62,6 +63,11 @@ enum Command {
     Arch,
     /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, and prints the ratios
     Bench(bench::Asked),
+    /// Breaks the real programs and judges what is left: kills, old databases, failing system calls
+    Campaign {
+        #[command(subcommand)]
+        which: campaign::Campaign,
+    },
 }
 
 fn main() -> ExitCode {
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Arch => arch::arch(),
         Command::Bench(asked) => bench::bench(&asked),
+        Command::Campaign { which } => campaign::campaign(&which),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

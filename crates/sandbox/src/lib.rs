@@ -225,6 +225,11 @@ impl Sandbox {
         self.server.world().seen()
     }
 
+    /// How many requests there were; see [`Sandbox::requests`].
+    pub fn request_count(&self) -> usize {
+        self.server.world().seen_count()
+    }
+
     /// Lets the business go on by so many steps: calls arrive, change and vanish, leads and appointments too. Returns
     /// the steps so far.
     pub fn move_on(&self, steps: u64) -> u64 {

@@ -231,6 +231,10 @@ impl World {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
+    pub(crate) fn seen_count(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+    }
+
     /// Remembers a request and gives what the script wants done to its answer.
     pub(crate) fn note(&self, request: &Request) -> Vec<Step> {
         if request.path.starts_with("/sandbox/") {

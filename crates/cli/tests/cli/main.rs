@@ -1,8 +1,11 @@
 //! The command line as outsiders see it: its JSON, its exit codes, and what bad input leaves behind.
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failed test")]
 
+mod arguments;
 mod bad_input;
+mod campaigns;
 mod databases;
+mod hostile;
 mod leaving;
 mod notes;
 mod recordings;

@@ -1,0 +1,29 @@
+//! The campaigns' short forms; `cargo xtask campaign` holds the long ones.
+
+use std::path::Path;
+
+use aftercall_campaign::{kills, migrations};
+
+fn cli() -> std::path::PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_aftercall-cli")).to_owned()
+}
+
+fn quiet(_: &str) {}
+
+#[test]
+fn syncs_that_are_killed_lose_double_and_mix_up_nothing() {
+    let plan = kills::Plan { cli: cli(), window: None, kills: 12, seed: 7, calls: 300, tell: quiet };
+    let report = kills::run(&plan).unwrap();
+    assert_eq!(report.kills, 12);
+    assert!(report.verdict.is_clean(), "seed {}: {:#?}", plan.seed, report.verdict);
+    assert!(report.rows_judged > 1_000, "{report:?}");
+}
+
+#[test]
+fn upgrades_that_are_killed_and_broken_files_lose_nothing() {
+    let plan = migrations::Plan { cli: cli(), kills: 12, seed: 7, rows: 900, flips: 12, tell: quiet };
+    let report = migrations::run(&plan).unwrap();
+    assert_eq!((report.kills, report.flips), (12, 12));
+    assert!(report.zoo >= 25, "{report:?}");
+    assert!(report.wrong.is_empty(), "seed {}: {:#?}", plan.seed, report.wrong);
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask campaign`: builds the real programs and lets `aftercall-campaign` break them.
+
+use clap::Subcommand;
+
+use crate::failure::Failure;
+use crate::{paths, run, setup};
+
+/// Which campaign, how long and by which seed.
+#[derive(Subcommand)]
+pub enum Campaign {
+    /// SIGKILL at random moments of syncs against a moving server
+    Kills {
+        /// How many
+        #[arg(long, default_value_t = 200)]
+        n: u32,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// SIGKILL at random moments of upgrades of old databases, and every kind of broken file
+    Migrations {
+        /// How many kills
+        #[arg(long, default_value_t = 100)]
+        n: u32,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// System calls that kill or fail at the n-th write, sync or rename, by strace
+    Faults {
+        /// Up to which n-th of each system call
+        #[arg(long, default_value_t = 40)]
+        n: u32,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+/// Holds it; fails when something did not hold.
+pub fn campaign(which: &Campaign) -> Result<(), Failure> {
+    let (name, n, seed) = match which {
+        Campaign::Kills { n, seed } => ("kills", n, seed),
+        Campaign::Migrations { n, seed } => ("migrations", n, seed),
+        Campaign::Faults { n, seed } => ("faults", n, seed),
+    };
+    if name == "faults" && !setup::on_path("strace") {
+        let what = "This campaign makes system calls fail, with strace:".into();
+        return Err(Failure::Install { what, command: "apt-get install -y --no-install-recommends strace".into() });
+    }
+    run::run(&mut run::cargo(&["build", "-p", "aftercall-campaign", "-p", "aftercall-cli"]))?;
+    let mut command = std::process::Command::new(paths::built("aftercall-campaign")?);
+    command.arg(name).arg("--cli").arg(paths::built("aftercall-cli")?);
+    command.args(["--n", &n.to_string(), "--seed", &seed.to_string()]);
+    run::run(&mut command)
+}

@@ -181,6 +181,26 @@ const CASES: &[Case] = &[
         end: End::Upgraded,
     },
     Case {
+        name: "a writer killed in the middle of its commit",
+        make: |path| {
+            // Copied while pages of an open transaction are in the file already: only the journal knows the old ones.
+            let whole = old::beside(path, ".whole");
+            let conn = v1(&whole)?;
+            conn.execute_batch(
+                "PRAGMA cache_size = 5; BEGIN;
+                 INSERT INTO leads (full_name) SELECT hex(randomblob(200)) FROM call_log, appointments;
+                 UPDATE appointments SET title = 'half'; UPDATE leads SET summary = 'half'",
+            )?;
+            old::copy_with_companions(&whole, path)?;
+            let journal = fs::metadata(old::beside(path, "-journal")).map_err(Failure::file(path))?;
+            if journal.len() == 0 {
+                return Err(Failure::Setup("the transaction is not in the file yet".into()));
+            }
+            Ok(())
+        },
+        end: End::Upgraded,
+    },
+    Case {
         name: "newer than the app",
         make: |path| {
             latest(path)?

@@ -40,14 +40,14 @@ pub struct Upgraded {
     pub backup: Option<PathBuf>,
 }
 
-/// Looks at a database without changing a byte: plain, or sealed with `key`. Blocks.
+/// Looks at a database without changing a byte (but for what a killed process left half written, which is rolled back):
+/// plain, or sealed with `key`. Blocks.
 ///
 /// # Errors
 /// `Damaged`, `NotOurs`, `TooNew`, `NoFile`.
 pub fn check(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError> {
     let key = key_for(path, key)?;
-    let conn = connect(path, key, Access::Inspect)?;
-    let from_version = inspect(&conn)?;
+    let (conn, from_version) = inspected(path, key)?;
     verify(&conn)?;
     if foreign_key_violations(&conn)? > 0 && from_version == latest_version() {
         return Err(StoreError::Damaged { what: "rows point at rows that are not there" });
@@ -72,8 +72,7 @@ pub fn upgrade(path: &Path, key: Option<&DbKey>) -> Result<Upgraded, StoreError>
 
 pub(super) fn upgrade_at(path: &Path, key: Option<&DbKey>, now_ms: i64) -> Result<Upgraded, StoreError> {
     let key = key_for(path, key)?;
-    let found = connect(path, key, Access::Inspect)?;
-    let from_version = inspect(&found)?;
+    let (found, from_version) = inspected(path, key)?;
     verify(&found)?;
     drop(found);
     let (applied, backup) = match bring_up(path, key, from_version, now_ms)? {
@@ -87,8 +86,7 @@ pub(super) fn upgrade_at(path: &Path, key: Option<&DbKey>, now_ms: i64) -> Resul
 /// Brings our own library to the latest version. One that is there already is not read through: that would cost
 /// seconds at every start, and `check` does it when asked.
 pub(super) fn bring_up_library(path: &Path, key: &DbKey, now_ms: i64) -> Result<(), StoreError> {
-    let found = connect(path, Some(key), Access::Inspect)?;
-    let from_version = inspect(&found)?;
+    let (found, from_version) = inspected(path, Some(key))?;
     if from_version < latest_version() {
         verify(&found)?;
     }
@@ -172,6 +170,23 @@ fn key_for<'a>(path: &Path, key: Option<&'a DbKey>) -> Result<Option<&'a DbKey>,
         (Look::Plain, _) => Ok(None),
         (Look::Opaque, Some(key)) => Ok(Some(key)),
         (Look::Opaque, None) => Err(StoreError::Damaged { what: "it is not a database, or a sealed one" }),
+    }
+}
+
+/// A database of ours, open for looking at, and its version. What a process that was killed left half written is rolled
+/// back first: who may not write cannot read such a file at all.
+fn inspected(path: &Path, key: Option<&DbKey>) -> Result<(Connection, u32), StoreError> {
+    let look = |access| {
+        let conn = connect(path, key, access)?;
+        let version = inspect(&conn)?;
+        Ok((conn, version))
+    };
+    match look(Access::Inspect) {
+        Err(StoreError::ReadOnly) => {
+            look(Access::Write)?;
+            look(Access::Inspect)
+        }
+        looked => looked,
     }
 }
 

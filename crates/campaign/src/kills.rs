@@ -135,7 +135,7 @@ struct Chapter {
 impl Chapter {
     fn begin(plan: &Plan, runtime: &Runtime, seed: u64) -> Result<Self, Failure> {
         let options =
-            Options { calls: plan.calls, leads: plan.calls / 15 + 5, seed, prepare_polls: 0, ..Options::default() };
+            Options { calls: plan.calls, leads: plan.calls / 60 + 5, seed, prepare_polls: 0, ..Options::default() };
         let sandbox = runtime.block_on(Sandbox::start(options))?;
         let profile = Profile::new(&plan.cli)?;
         profile.sign_in(sandbox.ready())?;

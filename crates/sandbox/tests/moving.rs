@@ -65,6 +65,12 @@ async fn the_lists_show_what_the_truth_says_page_by_page_after_moves() {
     let page = person.get("/api/leads?pageSize=500").await.json();
     assert_eq!((texts(&page["items"], "id"), &page["total"]), (texts(&leads["rows"], "id"), &leads["total"]));
     assert_eq!(texts(&page["items"], "full_name"), texts(&leads["rows"], "name"));
+    // Who arrived has a page of their own as everybody has.
+    for id in texts(&leads["rows"], "id") {
+        for page in ["", "/notes", "/reminders"] {
+            assert_eq!(person.get(&format!("/api/leads/{id}{page}")).await.status, 200, "{id}{page}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -230,7 +230,9 @@ fn first_notes(world: &World, lead: &Lead) -> Vec<Note> {
         ("customer_service_ai", "קבענו פגישה ליום ג׳ ✅ (Ref: #A-1042)".to_owned()),
     ];
     let notes = texts.into_iter().take((roll % 4) as usize).enumerate().map(|(index, (note_type, content))| {
-        let at = (last_us + HOUR_US - index as i64 * 5 * DAY_US).clamp(lead.created_us, world.anchor_us);
+        // A lead that arrived since the start is newer than everything the data began with.
+        let newest_us = world.anchor_us.max(lead.created_us);
+        let at = (last_us + HOUR_US - index as i64 * 5 * DAY_US).clamp(lead.created_us, newest_us);
         let id = lead.id * 4 + index as u64 - 3;
         Note { id, content, note_type: note_type.to_owned(), created_us: at, updated_us: at }
     });

@@ -12,6 +12,8 @@ mod gate;
 mod http;
 mod lead_pages;
 mod lead_wire;
+#[cfg(test)]
+mod mutated;
 mod origin;
 mod source;
 mod sources;

@@ -132,7 +132,7 @@ struct Ready {
 
 impl Crm {
     async fn open(programs: &Programs, calls: u64) -> Result<Self, Failure> {
-        let (calls, leads) = (calls.to_string(), (calls / 50).max(20).to_string());
+        let (calls, leads) = (calls.to_string(), (calls / 200).max(20).to_string());
         let args = ["--port", "0", "--calls", &calls, "--leads", &leads];
         let program = programs.program("aftercall-sandbox");
         let mut program = Program::start("sandbox", &program, &args, &[], &folder("")?, true)?;

@@ -1,4 +1,4 @@
-//! The search index: words folded by `domain::search`, under the row's place in its list.
+//! The search index: words folded by `domain::search`, under a lead's place in its list and a call's rowid.
 //!
 //! Prefixes are cut when a row is written, where its sentences are at hand, not when somebody asks: a query is then two
 //! or three words, and each is one run through the index. FTS5 parts the words at spaces only (`tokenize = 'ascii'`):

@@ -123,31 +123,64 @@ fn select_listing() -> String {
 /// The rows that match, as `FROM … WHERE …`, with the column that orders them.
 struct Matching {
     from: String,
-    key: &'static str,
+    order: Order,
     values: Vec<Value>,
+}
+
+/// By what matching rows are told and ordered: both go by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Places,
+    /// Of what a search finds (`call_rows`).
+    Rows,
+}
+
+impl Order {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Places => "c.list_key",
+            Self::Rows => "s.rowid",
+        }
+    }
+
+    /// The column of `call_log` that holds it.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Places => "c.list_key",
+            Self::Rows => "c.rowid",
+        }
+    }
+
+    /// What a place to go on from is compared with.
+    fn after(self) -> &'static str {
+        match self {
+            Self::Places => "?",
+            // The place may be one that a call has left meanwhile.
+            Self::Rows => {
+                "ifnull((SELECT rowid FROM call_log WHERE list_key >= ? ORDER BY list_key LIMIT 1), 9223372036854775807)"
+            }
+        }
+    }
 }
 
 fn matching(filter: &CallsFilter) -> Matching {
     let mut values = Vec::new();
     let words = search::expression(&filter.search);
     let is_searched_only = *filter == CallsFilter { search: filter.search.clone(), ..CallsFilter::default() };
-    let (mut from, key) = match words {
+    let (mut from, order) = match words {
         // The index holds the places in order, and of listed calls only: newest first needs no sort, and no row is
         // looked up but for a filter, which the narrow index answers.
         Some(words) => {
             values.push(Value::Text(words));
             let from = if is_searched_only {
                 "FROM call_search s WHERE s.call_search MATCH ?"
-            } else if filter.lead.is_some() || filter.status.is_some() {
-                "FROM call_search s CROSS JOIN call_log c ON c.list_key = s.rowid
-                 WHERE s.call_search MATCH ? AND c.listed = 1"
             } else {
-                "FROM call_search s CROSS JOIN call_log c INDEXED BY idx_call_log_shown ON c.list_key = s.rowid
+                "FROM call_search s CROSS JOIN call_log c ON c.rowid = s.rowid
                  WHERE s.call_search MATCH ? AND c.listed = 1"
             };
-            (from.to_owned(), "s.rowid")
+            (from.to_owned(), Order::Rows)
         }
-        None => ("FROM call_log c WHERE c.listed = 1".to_owned(), "c.list_key"),
+        None => ("FROM call_log c WHERE c.listed = 1".to_owned(), Order::Places),
     };
     match filter.view {
         CallView::All => {}
@@ -167,7 +200,7 @@ fn matching(filter: &CallsFilter) -> Matching {
         from.push_str(" AND c.status = ? COLLATE NOCASE");
         values.push(Value::Text(status.clone()));
     }
-    Matching { from, key, values }
+    Matching { from, order, values }
 }
 
 /// How many calls match.
@@ -198,9 +231,9 @@ pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> 
 /// The keys come before the rows: a row that is not shown is not read. The page's few rows come in any order: SQLite
 /// would copy their texts to sort them.
 fn select_page(filter: &CallsFilter, span: Span, limit: u32) -> (String, Vec<Value>) {
-    let Matching { from, key, mut values } = matching(filter);
-    let keys = span.keys(&from, key, limit, &mut values);
-    (format!("{} WHERE c.list_key IN ({keys})", select_listing()), values)
+    let Matching { from, order, mut values } = matching(filter);
+    let keys = span.keys(&from, order.key(), order.after(), limit, &mut values);
+    (format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values)
 }
 
 /// The place of the call that has `skipped` matching calls between it and the place `after`.
@@ -210,9 +243,10 @@ pub(in crate::store) fn place_after(
     after: Option<i64>,
     skipped: u64,
 ) -> Result<Option<i64>, StoreError> {
-    let Matching { from, key, mut values } = matching(filter);
-    let keys = Span::After(after).keys(&from, key, 1, &mut values);
-    let mut statement = conn.prepare_cached(&format!("{keys} OFFSET {skipped}"))?;
+    let Matching { from, order, mut values } = matching(filter);
+    let keys = Span::Beyond(after, skipped).keys(&from, order.key(), order.after(), 1, &mut values);
+    let sql = format!("SELECT c.list_key FROM call_log c WHERE {} = ({keys})", order.column());
+    let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_row(params_from_iter(values), |row| row.get(0)).optional()?)
 }
 

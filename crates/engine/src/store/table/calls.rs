@@ -7,7 +7,7 @@ use aftercall_domain::ids::{CallSid, LeadId, Source};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
 use super::leads::FoundBy;
-use super::{Checked, call_reads, leads, listening};
+use super::{Checked, call_reads, call_rows, leads, listening};
 use crate::store::list_key::{self, Listed};
 use crate::store::{StoreError, Upserted, search};
 
@@ -83,7 +83,13 @@ pub fn upsert_listed<'c>(conn: &'c Connection, rows: &'c [ListedCall]) -> Result
     let mut writing = Writing::new(conn)?;
     writing.parents = rows.iter().filter_map(|row| row.call.parent_sid.clone()).collect();
     writing.together = seen;
-    rows.into_iter().map(|row| writing.put(&row.call, Some(row.hash))).collect()
+    writing.left = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let mut written = Vec::with_capacity(rows.len());
+    for row in rows {
+        written.push(writing.put(&row.call, Some(row.hash))?);
+        writing.left -= 1;
+    }
+    Ok(written)
 }
 
 /// From so many calls on writing them is a load.
@@ -121,10 +127,13 @@ struct Writing<'c> {
     leads: HashMap<LeadId, FoundBy>,
     /// Nobody listened to anything yet.
     nothing_heard: bool,
+    /// Calls that are still to be written, this one too.
+    left: i64,
 }
 
 /// A row as it is here.
 struct Here {
+    row: i64,
     call: Call,
     list_key: Option<i64>,
     removed_upstream: bool,
@@ -138,16 +147,17 @@ impl<'c> Writing<'c> {
             together: HashSet::new(),
             parents: HashSet::new(),
             find: conn.prepare_cached(&format!(
-                "SELECT {COLUMNS}, c.list_key, c.removed_upstream FROM call_log c WHERE c.call_sid = ?1"
+                "SELECT {COLUMNS}, c.list_key, c.removed_upstream, c.rowid FROM call_log c WHERE c.call_sid = ?1"
             ))?,
             insert: conn.prepare_cached(
                 "INSERT INTO call_log (call_sid, parent_call_sid, source, lead_id, direction, from_number, to_number,
                      status, duration_s, started_at_ms, summary, transcript, has_recording, outcome, list_key, listed,
-                     heard)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                     heard, rowid)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             )?,
             leads: HashMap::new(),
             nothing_heard,
+            left: 1,
         })
     }
 
@@ -158,7 +168,8 @@ impl<'c> Writing<'c> {
         let here = self
             .find
             .query_row([sid], |row| {
-                Ok(Here { call: from_row(row)?, list_key: row.get(13)?, removed_upstream: row.get(14)? })
+                let (call, list_key, removed_upstream) = (from_row(row)?, row.get(13)?, row.get(14)?);
+                Ok(Here { row: row.get(15)?, call, list_key, removed_upstream })
             })
             .optional()?;
         let held = here.as_ref().and_then(|here| here.list_key);
@@ -169,10 +180,15 @@ impl<'c> Writing<'c> {
                 let list_key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, held)?;
                 self.ensure_lead(call)?;
                 let listed = !self.is_short_leg(call)?;
+                let was = here.as_ref().map(|here| here.row);
+                let row = match was {
+                    Some(row) if held == Some(list_key) => row,
+                    _ => call_rows::row_at(conn, list_key, self.left)?,
+                };
                 if here.is_some() {
-                    self.update(call, list_key, listed)?;
+                    self.update(call, list_key, listed, row)?;
                 } else {
-                    self.insert(call, list_key, listed)?;
+                    self.insert(call, list_key, listed, row)?;
                 }
                 self.hide_parent(call)?;
                 if let Some(was) = held.filter(|was| *was != list_key) {
@@ -181,9 +197,9 @@ impl<'c> Writing<'c> {
                 if listed {
                     let nobody = FoundBy::default();
                     let lead = call.lead_id.and_then(|lead| self.leads.get(&lead)).unwrap_or(&nobody);
-                    index(conn, call, lead, held, list_key)?;
+                    index(conn, call, lead, was, row)?;
                 } else {
-                    search::put(conn, Listed::Calls, held, list_key, "")?;
+                    search::put(conn, Listed::Calls, was, row, "")?;
                 }
                 (if here.is_none() { Upserted::Added } else { Upserted::Changed }, list_key)
             }
@@ -206,7 +222,7 @@ impl<'c> Writing<'c> {
         Ok(())
     }
 
-    fn insert(&mut self, call: &Call, list_key: i64, listed: bool) -> Result<(), StoreError> {
+    fn insert(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<(), StoreError> {
         let conn = self.conn;
         let heard = !self.nothing_heard && listening::get(conn, &call.sid)?.heard;
         self.insert.execute(rusqlite::params![
@@ -227,16 +243,18 @@ impl<'c> Writing<'c> {
             list_key,
             listed,
             heard,
+            row,
         ])?;
         Ok(())
     }
 
-    fn update(&mut self, call: &Call, list_key: i64, listed: bool) -> Result<(), StoreError> {
+    fn update(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<(), StoreError> {
         let conn = self.conn;
         conn.prepare_cached(
             "UPDATE call_log SET parent_call_sid = ?2, source = ?3, lead_id = ?4, direction = ?5, from_number = ?6,
                  to_number = ?7, status = ?8, duration_s = ?9, started_at_ms = ?10, summary = ?11, transcript = ?12,
-                 has_recording = ?13, outcome = ?14, list_key = ?15, listed = ?16, removed_upstream = 0
+                 has_recording = ?13, outcome = ?14, list_key = ?15, listed = ?16, removed_upstream = 0,
+                 rowid = ?17
              WHERE call_sid = ?1",
         )?
         .execute(rusqlite::params![
@@ -256,6 +274,7 @@ impl<'c> Writing<'c> {
             Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
             list_key,
             listed,
+            row,
         ])?;
         Ok(())
     }
@@ -291,12 +310,12 @@ fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
     let hidden = conn
         .prepare_cached(
             "UPDATE call_log SET listed = 0 WHERE call_sid = ?1 AND coalesce(duration_s, 0) <= ?2 AND listed = 1
-             RETURNING list_key",
+             RETURNING rowid",
         )?
-        .query_row((parent.as_str(), PARENT_LEG_MAX_S), |row| row.get::<_, Option<i64>>(0))
+        .query_row((parent.as_str(), PARENT_LEG_MAX_S), |row| row.get(0))
         .optional()?;
-    match hidden.flatten() {
-        Some(list_key) => search::put(conn, Listed::Calls, Some(list_key), list_key, ""),
+    match hidden {
+        Some(row) => search::put(conn, Listed::Calls, Some(row), row, ""),
         None => Ok(()),
     }
 }
@@ -313,13 +332,11 @@ fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: 
 /// The calls of a lead are found by its new name and number. A hidden leg is found by no search.
 pub(super) fn index_of_lead(conn: &Connection, lead: LeadId, found_by: &FoundBy) -> Result<(), StoreError> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key"
+        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key"
     ))?;
-    let calls = statement.query_map([lead.0], |row| Ok((from_row(row)?, row.get::<_, Option<i64>>(13)?)))?;
-    for found in calls.collect::<Result<Vec<_>, _>>()? {
-        if let (call, Some(key)) = found {
-            index(conn, &call, found_by, Some(key), key)?;
-        }
+    let calls = statement.query_map([lead.0], |row| Ok((from_row(row)?, row.get::<_, i64>(13)?)))?;
+    for (call, row) in calls.collect::<Result<Vec<_>, _>>()? {
+        index(conn, &call, found_by, Some(row), row)?;
     }
     Ok(())
 }
@@ -329,13 +346,14 @@ fn lead_of(conn: &Connection, call: &Call) -> Result<FoundBy, StoreError> {
 }
 
 fn index_all(conn: &Connection) -> Result<(), StoreError> {
+    call_rows::sort(conn)?;
     let mut statement = conn.prepare(&format!(
-        "SELECT {COLUMNS}, c.list_key FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1 ORDER BY c.list_key"
+        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1 ORDER BY c.list_key"
     ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (call, key) = (from_row(row)?, row.get(13)?);
-        index(conn, &call, &lead_of(conn, &call)?, None, key)?;
+        let (call, row) = (from_row(row)?, row.get(13)?);
+        index(conn, &call, &lead_of(conn, &call)?, None, row)?;
     }
     Ok(())
 }
@@ -358,7 +376,9 @@ pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
         if is_leg {
             conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1")?.execute([sid])?;
         } else if !is_index_new {
-            index(conn, &call, &lead_of(conn, &call)?, None, key)?;
+            let row = call_rows::row_at(conn, key, 1)?;
+            conn.prepare_cached("UPDATE call_log SET rowid = ?2 WHERE call_sid = ?1")?.execute((sid, row))?;
+            index(conn, &call, &lead_of(conn, &call)?, None, row)?;
         }
         hide_parent(conn, &call)?;
     }

@@ -303,7 +303,7 @@ pub fn count(conn: &Connection, filter: &LeadsFilter) -> Result<Count, StoreErro
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &LeadsFilter, span: Span, limit: u32) -> Result<Page<LeadListing>, StoreError> {
     let (from, key, mut values) = matching(filter);
-    let keys = span.keys(&from, key, limit, &mut values);
+    let keys = span.keys(&from, key, "?", limit, &mut values);
     let sql = format!("{} WHERE l.list_key IN ({keys}) ORDER BY l.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;

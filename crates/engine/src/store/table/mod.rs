@@ -21,6 +21,7 @@ pub mod sync_state;
 pub mod twilio;
 
 mod call_lists;
+mod call_rows;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
 
@@ -57,16 +58,16 @@ pub enum Span {
 impl Span {
     /// Selects the span's keys of what `from` (with its WHERE) selects, newest first. The keys come before the rows, so
     /// that skipped rows are passed over in the narrow index, never read.
-    fn keys(self, from: &str, key: &str, limit: u32, values: &mut Vec<Value>) -> String {
+    fn keys(self, from: &str, key: &str, place: &str, limit: u32, values: &mut Vec<Value>) -> String {
         let after = match self {
             Self::After(Some(after)) => {
                 values.push(Value::Integer(after));
-                format!(" AND {key} < ?")
+                format!(" AND {key} < {place}")
             }
             Self::After(None) => String::new(),
-            Self::From(offset) => return Self::Beyond(None, offset).keys(from, key, limit, values),
+            Self::From(offset) => return Self::Beyond(None, offset).keys(from, key, place, limit, values),
             Self::Beyond(after, offset) => {
-                let keys = Self::After(after).keys(from, key, limit, values);
+                let keys = Self::After(after).keys(from, key, place, limit, values);
                 return format!("{keys} OFFSET {offset}");
             }
         };

@@ -258,6 +258,35 @@ fn a_leg_is_not_found_once_its_call_came_and_is_when_it_lasted_after_all() {
 }
 
 #[test]
+fn calls_that_come_late_or_move_are_found_in_the_lists_order_page_by_page() {
+    with(|tx| {
+        let rows: Vec<ListedCall> = (1..=40).filter(|n| n % 2 == 1).map(|n| listed(call(n))).collect();
+        // The list goes downwards in batches, as a first sync writes it; then older and newer ones come one by one.
+        calls::upsert_listed(tx, &rows[..10])?;
+        calls::upsert_listed(tx, &rows[10..])?;
+        for n in (1..=40).filter(|n| n % 2 == 0).chain([50, -3]) {
+            calls::upsert(tx, &call(n))?;
+        }
+        calls::upsert(tx, &Call { started_at_ms: Some(NOW_MS - 33 * 60_000 - 1), ..call(7) })?;
+        let filter = CallsFilter { search: "5550142".into(), ..CallsFilter::default() };
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = calls::list(tx, &filter, Span::After(after), 9)?;
+            pages.extend(page.rows.into_iter().map(|row| row.call.sid));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let listed = calls::list(tx, &CallsFilter::default(), Span::After(None), 100)?;
+        assert_eq!(pages.len(), 42);
+        assert_eq!(pages, listed.rows.into_iter().map(|row| row.call.sid).collect::<Vec<_>>());
+        assert_eq!(calls::list(tx, &filter, Span::From(9), 9)?.rows[0].call.sid, pages[9]);
+        Ok(())
+    });
+}
+
+#[test]
 fn counts_stop_at_ten_thousand() {
     with(|tx| {
         for n in 0..10_001 {

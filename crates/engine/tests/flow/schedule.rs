@@ -45,15 +45,22 @@ impl Window {
         for _ in 0..ms / 5_000 {
             self.clock.advance_ms(5_000);
             tokio::time::sleep(Duration::from_millis(3)).await;
-            // On a busy computer a sync takes longer: virtual time waits for it, or an hour would hold fewer of them.
-            for _ in 0..200 {
-                if !matches!(self.status.borrow().phase, SyncPhase::Syncing | SyncPhase::FirstSync) {
+            // On a busy computer the loop looks later and a sync takes longer: virtual time waits for both, or an hour
+            // would hold fewer of them.
+            for _ in 0..300 {
+                if !self.is_due_or_running() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
         self.rest().await;
+    }
+
+    fn is_due_or_running(&self) -> bool {
+        let status = *self.status.borrow();
+        matches!(status.phase, SyncPhase::Syncing | SyncPhase::FirstSync)
+            || status.next_try_at_ms.is_some_and(|at_ms| at_ms <= self.clock.now_ms())
     }
 
     /// Real time passes, virtual time does not.

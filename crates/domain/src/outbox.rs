@@ -133,6 +133,8 @@ pub enum Event {
     Claimed(Option<i64>),
     /// The look succeeded.
     Looked(Found),
+    /// The CRM took it and has another text for it: the note, and that text.
+    TakenDifferently(NoteId, String),
     /// The look or the sending failed.
     Failed(Failure),
     /// Stopped by us, or the process that held it is gone.
@@ -221,6 +223,7 @@ impl Draft {
         match (self.phase, event) {
             (Phase::Waiting, Event::Claimed(known)) => self.claim(known),
             (Phase::Sending, Event::Looked(found)) => self.looked(found),
+            (Phase::Sending, Event::TakenDifferently(note, theirs)) => self.taken_differently(note, theirs),
             (Phase::Sending, Event::Failed(failure)) => self.failed(failure, now_ms, random),
             (Phase::Sending, Event::Interrupted) => self.wait(Some(now_ms), self.reason),
             (Phase::Waiting, Event::Helped | Event::Retry) | (Phase::Refused, Event::Retry) => {
@@ -241,10 +244,18 @@ impl Draft {
                 if self.phase == Phase::Conflict { Effect::None } else { self.wait(Some(now_ms), None) }
             }
             (Phase::Sending, Event::Claimed(_) | Event::Helped | Event::Retry | Event::Edited(_))
-            | (Phase::Waiting, Event::Looked(_) | Event::Failed(_) | Event::Interrupted)
+            | (
+                Phase::Waiting,
+                Event::Looked(_) | Event::TakenDifferently(..) | Event::Failed(_) | Event::Interrupted,
+            )
             | (
                 Phase::Refused | Phase::Conflict,
-                Event::Claimed(_) | Event::Looked(_) | Event::Failed(_) | Event::Interrupted | Event::Helped,
+                Event::Claimed(_)
+                | Event::Looked(_)
+                | Event::TakenDifferently(..)
+                | Event::Failed(_)
+                | Event::Interrupted
+                | Event::Helped,
             ) => Effect::None,
         }
     }
@@ -288,6 +299,18 @@ impl Draft {
             }
             Found::Gone => self.stand(Phase::Refused, Some(Code::Gone)),
         }
+    }
+
+    /// What the person wrote is not what is there. Sent again it might only be there twice: the person decides.
+    fn taken_differently(&mut self, note: NoteId, theirs: String) -> Effect {
+        let note = match &self.task {
+            Task::Add => note,
+            Task::Replace { note, .. } => *note,
+        };
+        self.task = Task::Replace { note, base: theirs.clone() };
+        self.in_doubt = false;
+        self.theirs = Some(theirs);
+        self.stand(Phase::Conflict, None)
     }
 
     fn failed(&mut self, failure: Failure, now_ms: i64, random: f64) -> Effect {

@@ -171,3 +171,15 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Draft>(&json).expect("a draft"), draft);
     }
 }
+
+#[test]
+fn a_note_that_the_crm_took_with_another_text_is_the_persons_to_decide_and_is_not_sent_again() {
+    let (draft, effect) = go(claimed(Some(7)).0, Event::TakenDifferently(NoteId(8), "theirs".into()));
+    assert_eq!((effect, draft.phase, draft.in_doubt), (Effect::None, Phase::Conflict, false));
+    assert_eq!(draft.theirs.as_deref(), Some("theirs"));
+    assert_eq!(draft.task, Task::Replace { note: NoteId(8), base: "theirs".into() });
+    let (draft, _) = go(draft, Event::Retry);
+    let (draft, effect) = go(draft, Event::Claimed(Some(8)));
+    assert_eq!(effect, Effect::Look);
+    assert_eq!(draft.look("mine", NOW_MS, &[note(8, "theirs")]), Found::NotThere(8), "the person's text replaces it");
+}

@@ -173,6 +173,19 @@ pub(super) fn done(conn: &Connection, changes: &mut ChangeSet, id: DraftId, note
     Ok(())
 }
 
+/// The CRM has the note, with another text than the person's, which stays here until the person decides.
+pub(super) fn taken_differently(
+    conn: &Connection,
+    changes: &mut ChangeSet,
+    id: DraftId,
+    note: Note,
+    now: (i64, f64),
+) -> Result<(), StoreError> {
+    lead_pages::put_note(conn, &note)?;
+    changes.touch(Tag::Leads);
+    step(conn, changes, id, Event::TakenDifferently(note.id, note.content), now).map(drop)
+}
+
 /// Takes the next one whose turn it is.
 pub(super) fn claim(
     conn: &Connection,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aftercall_domain::clock::Clock;
 use aftercall_domain::ids::DraftId;
-use aftercall_domain::note::Note;
+use aftercall_domain::note::{self, Note};
 use aftercall_domain::outbox::{Effect, Event, Failure, FailureKind, Found, Task};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -182,6 +182,13 @@ async fn carry_out(parts: &OutboxParts, mut row: DraftRow, mut effect: Effect) -
             Effect::Send => match send(parts, &row).await {
                 Ok(note) => {
                     let id = row.id;
+                    if note::same_text(&note.content) != row.text {
+                        tracing::warn!("the CRM took a note with another text");
+                        let now = parts.now();
+                        let taken =
+                            parts.store.write(move |tx, changes| ledger::taken_differently(tx, changes, id, note, now));
+                        return taken.await;
+                    }
                     return parts.store.write(move |tx, changes| ledger::done(tx, changes, id, &note)).await;
                 }
                 Err(error) => Event::Failed(failure(&error)),

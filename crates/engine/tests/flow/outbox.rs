@@ -379,3 +379,17 @@ async fn without_a_network_notes_wait_and_a_session_that_ended_waits_for_a_sign_
     let row = store.read(|conn| outbox::all(conn, None)).await.expect("read").remove(0);
     assert_eq!((row.draft.phase, row.draft.reason, row.draft.in_doubt), (Phase::Waiting, Some(Code::Offline), false));
 }
+
+#[tokio::test]
+async fn a_note_that_is_answered_with_another_text_keeps_the_persons_words_and_is_sent_once() {
+    let lie = r#"{"status": 201}, {"body": "{\"note\": {\"id\": 9000, \"content\": \"something else\"}}"}"#;
+    let profile = profile_with(on_notes("POST", "*", lie)).await;
+    note(&profile, "what I wrote").await;
+    send(&profile).await;
+    send(&profile).await;
+    let kept = drafts(&profile).await;
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].text.as_str(), kept[0].draft.phase), ("what I wrote", Phase::Conflict));
+    assert_eq!(kept[0].draft.theirs.as_deref(), Some("something else"));
+    assert_eq!(profile.asked("POST", "/api/leads/5/notes"), 1);
+}

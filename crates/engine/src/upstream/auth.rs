@@ -38,6 +38,8 @@ struct State {
     generation: u64,
     kept_at_ms: Option<i64>,
     changed: bool,
+    /// A kept password that the server took no more.
+    refused: Option<SecretString>,
 }
 
 /// The newest cookie wins: parallel answers may each bring one, and any of them works.
@@ -69,6 +71,16 @@ impl Session {
     /// The server asked for a token with what changes something.
     pub(super) fn set_csrf(&self, token: SecretString) {
         self.state().csrf = Some(token);
+    }
+
+    /// The server does not take this password any more.
+    pub(super) fn refuse(&self, password: SecretString) {
+        self.state().refused = Some(password);
+    }
+
+    /// The kept password that was refused, once.
+    pub(super) fn take_refused(&self) -> Option<SecretString> {
+        self.state().refused.take()
     }
 
     /// Nobody is signed in any more.

@@ -113,6 +113,11 @@ impl Crm {
         self.session.to_keep(self.http.clock().now_ms())
     }
 
+    /// The kept password, once, when the server has refused it: the profile shall forget it.
+    pub fn refused_password(&self) -> Option<SecretString> {
+        self.session.take_refused()
+    }
+
     /// How far the server's clock is ahead of this computer's, once a list was read.
     pub fn clock_ahead_ms(&self) -> Option<i64> {
         self.http.clock_ahead_ms()
@@ -281,8 +286,9 @@ impl Crm {
         match self.send_sign_in(&credentials, renewal).await {
             Ok(_) => Ok(()),
             Err(UpstreamError::WrongPassword) => {
-                // Changed at the server. Sending it again would lock the account.
+                // Changed at the server. Sending it again, now or at the next start, would lock the account.
                 renewal.credentials = None;
+                self.session.refuse(credentials.password);
                 Err(UpstreamError::SessionEnded)
             }
             Err(other) => Err(other),

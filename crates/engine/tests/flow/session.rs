@@ -3,8 +3,9 @@ use std::sync::Arc;
 use aftercall_domain::clock::{Clock as _, ManualClock, SystemClock};
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::LeadId;
+use aftercall_engine::store::table::account::{self, Account};
 use aftercall_engine::store::table::calls;
-use aftercall_engine::sync::{Depth, SyncError};
+use aftercall_engine::sync::{Depth, SyncError, keep_session};
 use aftercall_engine::upstream::{Credentials, Crm, UpstreamError};
 use secrecy::SecretString;
 
@@ -22,6 +23,43 @@ async fn a_wrong_password_is_said_and_sent_once() {
     assert!(matches!(error, UpstreamError::WrongPassword));
     assert_eq!(profile.sync(Depth::Usual).await.expect_err("nobody").code(), Code::LoginExpired);
     assert_eq!(profile.asked("POST", "/api/auth/login"), 1);
+}
+
+#[tokio::test]
+async fn a_kept_password_that_is_refused_is_forgotten_here_too_and_not_sent_again_by_the_next_process() {
+    let profile = Profile::new(options("[]")).await;
+    let account = Account {
+        url: profile.crm.origin().to_string(),
+        email: profile.owner().email,
+        name: "Dana".into(),
+        role: "owner".into(),
+        business: "Example".into(),
+        cookie: Some(SecretString::from("ended")),
+        password: Some(SecretString::from("changed since")),
+    };
+    profile.store.write(move |tx, _| account::put(tx, &account)).await.expect("written");
+    for _ in 0..3 {
+        let kept = profile.store.read(account::get).await.expect("read").expect("an account");
+        let credentials = kept.password.map(|password| Credentials { email: kept.email, password });
+        let origin = profile.sandbox.url().parse().expect("an origin");
+        let crm = Crm::new(origin, limits(), profile.clock.clone()).expect("a client");
+        let crm = crm.with_session(kept.cookie, credentials);
+        assert!(matches!(crm.calls(1, 0).await, Err(UpstreamError::SessionEnded)));
+        keep_session(&crm, &profile.store).await.expect("kept");
+    }
+    assert_eq!(profile.asked("POST", "/api/auth/login"), 1);
+    let kept = profile.store.read(account::get).await.expect("read").expect("an account");
+    assert!(kept.password.is_none(), "forgotten");
+
+    // A sign-in that came meanwhile keeps its own.
+    let url = kept.url.clone();
+    let newer = Account { password: Some(SecretString::from("new")), ..kept };
+    let written = profile.store.write(move |tx, _| {
+        account::put(tx, &newer)?;
+        account::forget_password(tx, &url, &SecretString::from("changed since"))
+    });
+    written.await.expect("written");
+    assert!(profile.store.read(account::get).await.expect("read").is_some_and(|kept| kept.password.is_some()));
 }
 
 #[tokio::test]

@@ -78,6 +78,16 @@ pub fn set_cookie(conn: &Connection, url: &str, cookie: Option<&SecretString>) -
     Ok(())
 }
 
+/// Forgets a kept password that the CRM at `url` refused. One that somebody typed meanwhile stays.
+///
+/// # Errors
+/// SQLite's.
+pub fn forget_password(conn: &Connection, url: &str, refused: &SecretString) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE account SET password = NULL WHERE source = 'crm' AND url = ?1 AND password = ?2")?
+        .execute((url, refused.expose_secret()))?;
+    Ok(())
+}
+
 /// Keeps the role that the CRM at `url` says this person has now.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ const ROWS_MAX: u64 = 20_000_000;
 /// Rows of one page's span that are looked at together.
 const READS_AT_ONCE: u32 = 4_096;
 /// So many pages in a row that only repeat the one before, with more promised, are a list that goes in circles.
-const REPEATS_MAX: u32 = 3;
+pub(super) const REPEATS_MAX: u32 = 3;
 /// Rows at the head of the list that are told apart when it is looked at twice in one sync.
 const HEAD_ROWS: u64 = 1_000;
 

@@ -224,21 +224,22 @@ impl Run<'_> {
 
     async fn leads(&mut self) -> Result<(), SyncError> {
         let mut met = Met::default();
-        let (mut read, mut first_total, mut quiet) = (0, None, true);
+        let (mut way, mut first_total, mut quiet) = (Way::default(), None, true);
         for number in 1..=PAGES_MAX {
             let mut page = self.asked(self.crm.leads(number)).await?;
             quiet &= first_total.get_or_insert(page.total) == &page.total && page.rejected.is_empty();
-            self.report.leads.rejected += new_ones(&mut met, &page.rejected);
+            let rejected = new_ones(&mut met, &page.rejected);
+            self.report.leads.rejected += rejected;
             page.rows.retain(|lead| met.insert(&lead.id));
+            way.turn(page.sent, page.rows.len() as u64 + rejected)?;
             let counts = apply::leads_page(self.store, page.rows).await?;
             add(&mut self.report.leads, counts);
             self.tell(List::Leads, page.total);
-            read += page.sent;
-            if is_last(page.sent, u64::from(LEADS_PAGE), read, page.total) {
+            if is_last(page.sent, u64::from(LEADS_PAGE), way.read, page.total) {
                 break;
             }
         }
-        if quiet && first_total.flatten() == Some(read) {
+        if quiet && first_total.flatten() == Some(way.met) {
             self.report.leads.removed += apply::leads_gone(self.store, met).await?;
         }
         Ok(())
@@ -266,25 +267,48 @@ impl Run<'_> {
         let (from_ms, to_ms) = (self.now_ms - APPOINTMENTS_BACK_MS, self.now_ms + APPOINTMENTS_AHEAD_MS);
         let (asked_from_ms, asked_to_ms) = (from_ms - APPOINTMENTS_EDGE_MS, to_ms + APPOINTMENTS_EDGE_MS);
         let mut met = Met::default();
-        let (mut read, mut first_total, mut quiet) = (0, None, true);
+        let (mut way, mut first_total, mut quiet) = (Way::default(), None, true);
         for number in 1..=PAGES_MAX {
             let mut page = self.asked(self.crm.appointments(asked_from_ms, asked_to_ms, number)).await?;
             quiet &= first_total.get_or_insert(page.total) == &page.total && page.rejected.is_empty();
-            self.report.appointments.rejected += new_ones(&mut met, &page.rejected);
+            let rejected = new_ones(&mut met, &page.rejected);
+            self.report.appointments.rejected += rejected;
             page.rows.retain(|appointment| met.insert(&appointment.id));
+            way.turn(page.sent, page.rows.len() as u64 + rejected)?;
             let counts = apply::appointments_page(self.store, page.rows).await?;
             add(&mut self.report.appointments, counts);
             self.tell(List::Appointments, page.total);
-            read += page.sent;
-            if is_last(page.sent, 100, read, page.total) {
+            if is_last(page.sent, 100, way.read, page.total) {
                 break;
             }
         }
-        if quiet && first_total.flatten() == Some(read) {
+        if quiet && first_total.flatten() == Some(way.met) {
             // Judged gone is only what the answer would hold: one that lasts for days may end beyond it.
             self.report.appointments.removed += apply::appointments_gone(self.store, from_ms, to_ms, met).await?;
         }
         Ok(())
+    }
+}
+
+/// The way through a list's pages.
+#[derive(Default)]
+struct Way {
+    /// Rows sent so far.
+    read: u64,
+    /// Of those, different ones: only a list that brought as many as it says it has was seen whole.
+    met: u64,
+    repeats: u32,
+}
+
+impl Way {
+    /// Takes a page of so many rows, of which so many were not met before.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotData`] for a list that goes in circles.
+    fn turn(&mut self, sent: u64, new: u64) -> Result<(), UpstreamError> {
+        self.repeats = if sent > 0 && new == 0 { self.repeats + 1 } else { 0 };
+        (self.read, self.met) = (self.read + sent, self.met + new);
+        if self.repeats >= calls::REPEATS_MAX { Err(UpstreamError::NotData) } else { Ok(()) }
     }
 }
 

@@ -372,3 +372,39 @@ async fn on_the_days_when_israels_clocks_change_each_time_is_read_as_its_field_p
         assert_eq!(call.started_at_ms.map(utc).as_deref(), Some(at));
     }
 }
+
+#[tokio::test]
+async fn a_list_of_leads_or_appointments_that_goes_in_circles_is_given_up_after_a_few_pages() {
+    let leads = r#"{\"items\": [{\"id\": 1}], \"total\": 18446744073709551615}"#;
+    let appointments = r#"{\"appointments\": [{\"id\": 1, \"title\": \"t\", \"start_time\":
+        \"2026-11-25T10:00:00+02:00\", \"end_time\": \"2026-11-25T11:00:00+02:00\"}], \"pagination\": {\"total\": 900000}}"#
+        .replace('\n', " ");
+    for (path, body) in [("/api/leads", leads), ("/api/calendar/appointments", appointments.as_str())] {
+        let script = format!(r#"[{{"match": {{"path": "{path}"}}, "nth": "*", "do": [{{"body": "{body}"}}]}}]"#);
+        let profile = Profile::new(options(&script)).await;
+        profile.sign_in(true).await.expect("signed in");
+        let done = profile.sync(Depth::Full).await;
+        assert!(done.is_err_and(|error| error.code() == Code::ServerUnavailable), "{path}");
+        assert!((2..=5).contains(&profile.asked("GET", path)), "{path}: {}", profile.asked("GET", path));
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_leads_sent_twice_in_place_of_the_next_one_removes_nobody() {
+    let page = |first: u64| {
+        let rows: Vec<String> = (first..first + 500).map(|id| format!(r#"{{\"id\": {id}}}"#)).collect();
+        format!(r#"{{\"items\": [{}], \"total\": 1000}}"#, rows.join(","))
+    };
+    let step = |nth: &str, body: String| {
+        format!(r#"{{"match": {{"path": "/api/leads"}}, "nth": "{nth}", "do": [{{"body": "{body}"}}]}}"#)
+    };
+    // One honest reading, then two that send the first page in place of the second.
+    let script = format!("[{}, {}, {}]", step("1", page(1)), step("2", page(501)), step("3-99", page(1)));
+    let profile = Profile::new(options(&script)).await;
+    profile.sign_in(true).await.expect("signed in");
+    assert_eq!(profile.sync(Depth::Full).await.expect("synced").leads.added, 1_000);
+    for _ in 0..3 {
+        let again = profile.sync(Depth::Full).await.expect("synced").leads;
+        assert_eq!((again.seen, again.removed), (500, 0));
+    }
+}

@@ -17,6 +17,7 @@ enum From {
 pub struct Body {
     from: From,
     left: u64,
+    is_length_known: bool,
     since: Instant,
     got: u64,
 }
@@ -24,12 +25,18 @@ pub struct Body {
 impl Body {
     pub(super) fn new(response: reqwest::Response, length: u64, limits: &Limits) -> Self {
         let from = From::Network { response, low_speed: limits.low_speed, low_speed_bytes: limits.low_speed_bytes };
-        Self { from, left: length, since: Instant::now(), got: 0 }
+        Self { from, left: length, is_length_known: true, since: Instant::now(), got: 0 }
+    }
+
+    /// A body that does not say how long it is, of at most so many bytes.
+    pub(super) fn of_unknown_length(response: reqwest::Response, bytes_max: u64, limits: &Limits) -> Self {
+        Self { is_length_known: false, ..Self::new(response, bytes_max, limits) }
     }
 
     /// A body that is here already.
     pub fn of(bytes: Bytes) -> Self {
-        Self { left: bytes.len() as u64, from: From::Memory(Some(bytes)), since: Instant::now(), got: 0 }
+        let left = bytes.len() as u64;
+        Self { left, is_length_known: true, from: From::Memory(Some(bytes)), since: Instant::now(), got: 0 }
     }
 
     /// Bytes that are still to come.
@@ -41,7 +48,7 @@ impl Body {
     ///
     /// # Errors
     /// [`UpstreamError::Truncated`] when the body is shorter or longer than announced, [`UpstreamError::TimedOut`]
-    /// when it stands still or drips.
+    /// when it stands still or drips; [`UpstreamError::TooLarge`] when one of unknown length does not end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
         let chunk = match &mut self.from {
             From::Memory(bytes) => bytes.take(),
@@ -63,12 +70,13 @@ impl Body {
             }
         };
         match chunk {
+            Some(chunk) if chunk.len() as u64 > self.left && !self.is_length_known => Err(UpstreamError::TooLarge),
             Some(chunk) if chunk.len() as u64 > self.left => Err(UpstreamError::Truncated),
             Some(chunk) => {
                 self.left -= chunk.len() as u64;
                 Ok(Some(chunk))
             }
-            None if self.left > 0 => Err(UpstreamError::Truncated),
+            None if self.left > 0 && self.is_length_known => Err(UpstreamError::Truncated),
             None => Ok(None),
         }
     }

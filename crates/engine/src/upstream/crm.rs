@@ -225,7 +225,7 @@ impl Crm {
                     Err(_) => return Err(portal),
                 }
             } else if status == StatusCode::FORBIDDEN && question.is_write() && !has_token {
-                if wire::is_refusal_of_role(&Http::first_bytes(answer, REFUSAL_BYTES_MAX).await) {
+                if wire::is_refusal_of_role(&self.http.first_bytes(answer, REFUSAL_BYTES_MAX).await) {
                     return Err(UpstreamError::Forbidden);
                 }
                 self.fetch_csrf(&proof).await?;

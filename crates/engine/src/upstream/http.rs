@@ -334,7 +334,9 @@ impl Http {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = request.send().await.map_err(|error| cause(&error))?;
+        // The time for the head of an answer. Sound has as long as it needs after that, while it comes at all.
+        let sending = tokio::time::timeout(self.limits.json, request.send());
+        let response = sending.await.map_err(|_| UpstreamError::TimedOut)?.map_err(|error| cause(&error))?;
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(response.status().as_u16()).or_default() +=
             1;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -344,11 +346,12 @@ impl Http {
         Ok(Answer { response, retry_after_ms, clock_ahead_ms })
     }
 
-    /// The beginning of a body, for what is only looked at. A body that breaks ends there.
-    pub(super) async fn first_bytes(answer: Answer, bytes_max: usize) -> Bytes {
+    /// The beginning of a body, for what is only looked at. A body that breaks or drips ends there.
+    pub(super) async fn first_bytes(&self, answer: Answer, bytes_max: usize) -> Bytes {
         let mut response = answer.into_response();
         let mut body = BytesMut::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
+        let until = tokio::time::Instant::now() + self.limits.idle;
+        while let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(until, response.chunk()).await {
             body.extend_from_slice(&chunk[..chunk.len().min(bytes_max - body.len())]);
             if body.len() == bytes_max {
                 break;

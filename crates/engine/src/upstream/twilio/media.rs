@@ -167,13 +167,10 @@ impl Twilio {
 
     /// The length of a body that does not say it.
     async fn counted(&self, answer: Answer) -> Result<u64, UpstreamError> {
-        let mut response = answer.into_response();
+        let mut body = Body::of_unknown_length(answer.into_response(), UNSAID_BYTES_MAX, self.http.limits());
         let mut total_bytes = 0;
-        while let Some(chunk) = response.chunk().await.map_err(|_| UpstreamError::Truncated)? {
+        while let Some(chunk) = body.chunk().await? {
             total_bytes += chunk.len() as u64;
-            if total_bytes > UNSAID_BYTES_MAX {
-                return Err(UpstreamError::TooLarge);
-            }
         }
         Ok(total_bytes)
     }

@@ -314,7 +314,7 @@ impl Twilio {
     /// What an answer that is no success means, from its body.
     async fn refusal(&self, answer: Answer) -> Refusal {
         let (status, retry_after_ms) = (answer.status(), answer.retry_after_ms);
-        let body = Http::first_bytes(answer, failure::BODY_BYTES_MAX).await;
+        let body = self.http.first_bytes(answer, failure::BODY_BYTES_MAX).await;
         Refusal::read(status, retry_after_ms, &body)
     }
 

@@ -12,7 +12,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::UpstreamError;
-use super::wire::{Page, Rejected, envelope, rows, text, utc, word};
+use super::split;
+use super::wire::{Few, Page, Rejected, Rows, envelope, rows, text, utc, word};
 
 /// Facts of one activity that are kept, and letters of each.
 const FACTS_MAX: usize = 16;
@@ -27,15 +28,15 @@ struct DetailAnswer<'a> {
     _id: i64,
     notes: Option<String>,
     #[serde(borrow)]
-    reminders: Option<Vec<&'a RawValue>>,
+    reminders: Option<Rows<'a>>,
     #[serde(borrow)]
-    activity: Option<Vec<&'a RawValue>>,
+    activity: Option<Rows<'a>>,
 }
 
 #[derive(Deserialize)]
 struct NotesAnswer<'a> {
     #[serde(borrow)]
-    notes: Vec<&'a RawValue>,
+    notes: Rows<'a>,
 }
 
 #[derive(Deserialize)]
@@ -47,16 +48,18 @@ struct NoteAnswer<'a> {
 #[derive(Deserialize)]
 struct StatusesAnswer<'a> {
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: Rows<'a>,
 }
 
 #[derive(Deserialize)]
-struct NoteRow {
+struct NoteRow<'a> {
     id: i64,
     content: Option<String>,
     note_type: Option<String>,
-    call_id: Option<Value>,
-    attachments: Option<Vec<Value>>,
+    #[serde(borrow)]
+    call_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    attachments: Option<Few<&'a RawValue, ATTACHMENTS_MAX>>,
     created_at: Option<String>,
     updated_at: Option<String>,
 }
@@ -72,10 +75,11 @@ struct ReminderRow {
 }
 
 #[derive(Deserialize)]
-struct ActivityRow {
+struct ActivityRow<'a> {
     id: i64,
     r#type: Option<String>,
-    payload: Option<Value>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
     at: Option<String>,
 }
 
@@ -110,7 +114,7 @@ pub(super) fn notes(body: &[u8], lead: LeadId) -> Result<Page<Note>, UpstreamErr
 /// The answer to a note that was written or changed.
 pub(super) fn written(body: &[u8], lead: LeadId) -> Result<Note, UpstreamError> {
     let answer: NoteAnswer<'_> = envelope(body)?;
-    let row: NoteRow = envelope(answer.note.get().as_bytes())?;
+    let row: NoteRow<'_> = envelope(answer.note.get().as_bytes())?;
     note(row, lead).map_err(|Rejected| UpstreamError::NotData)
 }
 
@@ -118,14 +122,17 @@ pub(super) fn written(body: &[u8], lead: LeadId) -> Result<Note, UpstreamError> 
 pub(super) fn statuses(body: &[u8]) -> Result<Page<LeadStatus>, UpstreamError> {
     let items = match envelope::<StatusesAnswer<'_>>(body) {
         Ok(answer) => answer.items,
-        Err(_) => envelope::<Vec<&RawValue>>(body)?,
+        Err(_) => envelope::<Rows<'_>>(body)?,
     };
-    rows(&items, Some(items.len() as u64), status)
+    rows(&items, Some(items.0.len() as u64), status)
 }
 
-/// A word or a number as text; what has parts is no word.
-fn plain(value: &Value) -> Option<String> {
-    match value {
+/// A word or a number as text; what has parts is no word, and is not read.
+fn plain(raw: &str) -> Option<String> {
+    if raw.starts_with(['[', '{']) {
+        return None;
+    }
+    match serde_json::from_str(raw).ok()? {
         Value::String(text) if !text.trim().is_empty() => Some(text.chars().take(FACT_LETTERS_MAX).collect()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(yes) => Some(yes.to_string()),
@@ -134,20 +141,30 @@ fn plain(value: &Value) -> Option<String> {
 }
 
 /// An attachment is an object with a name, or only a name.
-fn attachment(value: &Value) -> Option<String> {
-    let named = ["filename", "file_name", "name", "original_filename", "title"];
-    plain(value).or_else(|| named.iter().find_map(|key| value.get(key).and_then(plain)))
+fn attachment(raw: &str) -> Option<String> {
+    const NAMED: [&str; 5] = ["filename", "file_name", "name", "original_filename", "title"];
+    let mut found: Option<(usize, String)> = None;
+    split::members(raw, |name, value| {
+        if let Some(place) = NAMED.iter().position(|named| *named == name)
+            && found.as_ref().is_none_or(|(best, _)| place < *best)
+            && let Some(text) = plain(value)
+        {
+            found = Some((place, text));
+        }
+        true
+    });
+    plain(raw).or(found.map(|(_, text)| text))
 }
 
-fn note(row: NoteRow, lead_id: LeadId) -> Result<Note, Rejected> {
-    let attachments = row.attachments.unwrap_or_default();
+fn note(row: NoteRow<'_>, lead_id: LeadId) -> Result<Note, Rejected> {
+    let attachments = row.attachments.unwrap_or_default().0;
     Ok(Note {
         id: NoteId(row.id),
         lead_id,
         kind: word(row.note_type)?.unwrap_or_else(|| "manual".to_owned()),
         content: text(row.content)?.unwrap_or_default(),
-        call_id: row.call_id.as_ref().and_then(plain),
-        attachments: attachments.iter().filter_map(attachment).take(ATTACHMENTS_MAX).collect(),
+        call_id: row.call_id.and_then(|raw| plain(raw.get())),
+        attachments: attachments.iter().filter_map(|raw| attachment(raw.get())).collect(),
         created_at_ms: utc(row.created_at)?,
         updated_at_ms: utc(row.updated_at)?,
     })
@@ -170,16 +187,14 @@ fn reminder(row: ReminderRow) -> Result<Reminder, Rejected> {
     })
 }
 
-fn activity(row: ActivityRow) -> Result<Activity, Rejected> {
-    let payload = match row.payload {
-        Some(Value::Object(payload)) => payload,
-        _ => serde_json::Map::new(),
-    };
-    let facts = payload.iter().filter_map(|(name, value)| {
-        let name: String = name.chars().take(FACT_LETTERS_MAX).collect();
-        Some((name, plain(value)?))
+fn activity(row: ActivityRow<'_>) -> Result<Activity, Rejected> {
+    let mut facts = BTreeMap::new();
+    split::members(row.payload.map_or("", RawValue::get), |name, value| {
+        if let (Ok(name), Some(fact)) = (serde_json::from_str::<String>(&format!("\"{name}\"")), plain(value)) {
+            facts.insert(name.chars().take(FACT_LETTERS_MAX).collect(), fact);
+        }
+        facts.len() < FACTS_MAX
     });
-    let facts: BTreeMap<String, String> = facts.take(FACTS_MAX).collect();
     Ok(Activity { id: row.id, kind: word(row.r#type)?.ok_or(Rejected)?, at_ms: utc(row.at)?, facts })
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Each row is parsed on its own, so that a broken one is counted and the rest goes on.
 
+use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::marker::PhantomData;
 
 use aftercall_domain::appointment::Appointment;
 use aftercall_domain::calendar::Calendar;
@@ -11,7 +13,8 @@ use aftercall_domain::ids::{AppointmentId, CalendarId, CallSid, LeadId};
 use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +29,47 @@ pub(super) const ROWS_MAX: usize = 5_000;
 const WORD_BYTES_MAX: usize = 64 * 1024;
 /// A transcript of hours of speech; the page's own limit stands above it.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
+/// Labels of a lead, and pages of a role, that are kept.
+const WORDS_MAX: usize = 1_000;
+
+/// The first `MOST` values of a list. What stands behind them is not kept: a list of millions costs no memory.
+#[derive(Debug)]
+pub(super) struct Few<T, const MOST: usize>(pub Vec<T>);
+
+impl<T, const MOST: usize> Default for Few<T, MOST> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Few<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First<T, const MOST: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for First<T, MOST> {
+            type Value = Few<T, MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut few = Vec::new();
+                while few.len() < MOST {
+                    match list.next_element()? {
+                        Some(value) => few.push(value),
+                        None => return Ok(Few(few)),
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Few(few))
+            }
+        }
+        deserializer.deserialize_seq(First(PhantomData))
+    }
+}
+
+/// The rows of an answer, each as it came: one more than is taken, so that too many can be told.
+pub(super) type Rows<'a> = Few<&'a RawValue, { ROWS_MAX + 1 }>;
 
 /// One answer of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,21 +95,21 @@ pub(super) struct Pagination {
 #[derive(Deserialize)]
 struct LeadsAnswer<'a> {
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: Rows<'a>,
     total: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct AppointmentsAnswer<'a> {
     #[serde(borrow)]
-    appointments: Vec<&'a RawValue>,
+    appointments: Rows<'a>,
     pagination: Option<Pagination>,
 }
 
 #[derive(Deserialize)]
 struct CalendarsAnswer<'a> {
     #[serde(borrow)]
-    calendars: Vec<&'a RawValue>,
+    calendars: Rows<'a>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +124,7 @@ struct LeadRow {
     status: Option<String>,
     source: Option<String>,
     owner_user_id: Option<i64>,
-    tags: Option<Vec<String>>,
+    tags: Option<Few<String, WORDS_MAX>>,
     summary: Option<String>,
     notes: Option<String>,
     created_at: Option<String>,
@@ -119,7 +163,7 @@ struct CalendarRow {
 #[derive(Deserialize)]
 struct RecentAnswer<'a> {
     #[serde(borrow)]
-    items: Vec<&'a RawValue>,
+    items: Rows<'a>,
     total: Option<u64>,
 }
 
@@ -149,7 +193,7 @@ struct DetailsAnswer<'a> {
 struct ContextAnswer {
     user: ContextUser,
     #[serde(default)]
-    enabled_pages: Vec<String>,
+    enabled_pages: Few<String, WORDS_MAX>,
 }
 
 #[derive(Deserialize)]
@@ -233,10 +277,11 @@ pub(super) fn envelope<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Upst
 }
 
 pub(super) fn rows<'a, W: Deserialize<'a>, T>(
-    raw: &[&'a RawValue],
+    raw: &Rows<'a>,
     total: Option<u64>,
     into_domain: impl Fn(W) -> Result<T, Rejected>,
 ) -> Result<Page<T>, UpstreamError> {
+    let raw = &raw.0;
     if raw.len() > ROWS_MAX {
         return Err(UpstreamError::TooLarge);
     }
@@ -267,7 +312,7 @@ pub(super) fn appointments(body: &[u8]) -> Result<Page<Appointment>, UpstreamErr
 
 pub(super) fn calendars(body: &[u8]) -> Result<Page<Calendar>, UpstreamError> {
     let answer: CalendarsAnswer<'_> = envelope(body)?;
-    let total = answer.calendars.len() as u64;
+    let total = answer.calendars.0.len() as u64;
     rows(&answer.calendars, Some(total), calendar)
 }
 
@@ -289,7 +334,7 @@ pub(super) fn context(body: &[u8]) -> Result<Context, UpstreamError> {
     if answer.user.role.len() > WORD_BYTES_MAX {
         return Err(UpstreamError::TooLarge);
     }
-    Ok(Context { role: answer.user.role, pages: answer.enabled_pages })
+    Ok(Context { role: answer.user.role, pages: answer.enabled_pages.0 })
 }
 
 pub(super) fn csrf_token(body: &[u8]) -> Result<SecretString, UpstreamError> {
@@ -306,12 +351,13 @@ pub(super) fn is_refusal_of_role(body: &[u8]) -> bool {
 
 pub(super) fn session(body: &[u8]) -> Result<Who, UpstreamError> {
     let answer: SessionAnswer = envelope(body)?;
+    let short = |text| word(text).map_err(|Rejected| UpstreamError::TooLarge);
     Ok(Who {
-        name: answer.user.name,
-        email: answer.user.email,
-        role: answer.user.role,
+        name: short(Some(answer.user.name))?.unwrap_or_default(),
+        email: short(answer.user.email)?,
+        role: short(Some(answer.user.role))?.unwrap_or_default(),
         business_id: answer.user.business_id,
-        business: answer.tenant.and_then(|tenant| tenant.name),
+        business: short(answer.tenant.and_then(|tenant| tenant.name))?,
     })
 }
 
@@ -364,7 +410,7 @@ fn recent_call(row: RecentRow) -> Result<RecentCall, Rejected> {
 }
 
 fn lead(row: LeadRow) -> Result<Lead, Rejected> {
-    let tags = row.tags.unwrap_or_default();
+    let tags = row.tags.unwrap_or_default().0;
     if tags.iter().map(String::len).sum::<usize>() > WORD_BYTES_MAX {
         return Err(Rejected);
     }
@@ -512,6 +558,24 @@ pub(super) mod tests {
         let deep = format!(r#"{{"items": [{}{}]}}"#, "[".repeat(100_000), "]".repeat(100_000));
         let page = leads(deep.as_bytes()).expect("an envelope around one row");
         assert_eq!((page.rows.len(), page.rejected.len()), (0, 1), "a row too deep to be meant");
+    }
+
+    #[test]
+    fn of_a_list_of_millions_no_more_is_kept_than_is_read() {
+        let many = format!("[{}1]", "1,".repeat(1_000_000));
+        let few: Few<&RawValue, 5> = serde_json::from_str(&many).expect("a list");
+        assert_eq!((few.0.len(), few.0.capacity() < 16), (5, true));
+        assert!(serde_json::from_str::<Few<u8, 5>>("[1,2,3,4,5,6").is_err(), "cut behind what is kept");
+        assert!(serde_json::from_str::<Few<u8, 5>>("{}").is_err());
+    }
+
+    #[test]
+    fn who_signed_in_has_a_name_and_not_a_book() {
+        let long = "n".repeat(WORD_BYTES_MAX + 1);
+        for (name, email) in [(long.as_str(), "a@b.example"), ("n", long.as_str())] {
+            let body = format!(r#"{{"user": {{"name": "{name}", "email": "{email}", "role": "owner"}}}}"#);
+            assert!(matches!(session(body.as_bytes()), Err(UpstreamError::TooLarge)));
+        }
     }
 
     proptest! {

@@ -11,11 +11,14 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::UpstreamError;
+use super::super::wire::{ROWS_MAX, Rows};
 use super::sealed::{Disagreement, Wrapped};
 use super::{NextPage, TwilioPage};
 
-/// Rows of one answer.
-const ROWS_MAX: usize = 5_000;
+/// Bytes of the address of a page.
+const URI_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of what a row says of its recording's key: a key of 16384 bits has 3 KiB.
+const DETAILS_BYTES_MAX: usize = 16 * 1024;
 /// Letters of a name, a number, a status.
 const WORD_BYTES_MAX: usize = 4 * 1024;
 
@@ -82,14 +85,14 @@ struct Rejected;
 #[derive(Deserialize)]
 struct CallsAnswer<'a> {
     #[serde(borrow)]
-    calls: Vec<&'a RawValue>,
+    calls: Rows<'a>,
     next_page_uri: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct RecordingsAnswer<'a> {
     #[serde(borrow)]
-    recordings: Vec<&'a RawValue>,
+    recordings: Rows<'a>,
     next_page_uri: Option<String>,
 }
 
@@ -116,7 +119,7 @@ struct CallRow {
 }
 
 #[derive(Deserialize)]
-struct RecordingRow {
+struct RecordingRow<'a> {
     sid: Option<String>,
     call_sid: Option<String>,
     date_created: Option<String>,
@@ -125,14 +128,16 @@ struct RecordingRow {
     status: Option<String>,
     error_code: Option<Loose>,
     media_url: Option<String>,
-    encryption_details: Option<serde_json::Value>,
+    #[serde(borrow)]
+    encryption_details: Option<&'a RawValue>,
 }
 
 fn rows<'a, W: Deserialize<'a>, T>(
-    raw: &[&'a RawValue],
+    raw: &Rows<'a>,
     next: Option<String>,
     into: impl Fn(W) -> Result<T, Rejected>,
 ) -> Result<TwilioPage<T>, UpstreamError> {
+    let raw = &raw.0;
     if raw.len() > ROWS_MAX {
         return Err(UpstreamError::TooLarge);
     }
@@ -153,7 +158,7 @@ fn rows<'a, W: Deserialize<'a>, T>(
 
 /// Only a path of the API: a host in the body is never asked.
 fn next_page(uri: &str) -> Result<NextPage, UpstreamError> {
-    let is_plain = !uri.contains("..") && !uri.contains(['\\', '#']);
+    let is_plain = uri.len() <= URI_BYTES_MAX && !uri.contains("..") && !uri.contains(['\\', '#']);
     if uri.starts_with("/2010-04-01/Accounts/") && is_plain {
         return Ok(NextPage(uri.to_owned()));
     }
@@ -240,7 +245,7 @@ fn call(row: CallRow) -> Result<TwilioCall, Rejected> {
     })
 }
 
-fn recording(row: RecordingRow) -> Result<TwilioRecording, Rejected> {
+fn recording(row: RecordingRow<'_>) -> Result<TwilioRecording, Rejected> {
     let sid = word(row.sid)?.ok_or(Rejected)?;
     let status = match word(row.status)?.as_deref() {
         Some("in-progress" | "paused" | "stopped") => RecordingStatus::InProgress,
@@ -258,8 +263,16 @@ fn recording(row: RecordingRow) -> Result<TwilioRecording, Rejected> {
         status,
         error_code: whole(row.error_code)?,
         is_elsewhere: word(row.media_url)?.is_some_and(|url| is_elsewhere(&url)),
-        wrapped: Wrapped::read(row.encryption_details.as_ref()),
+        wrapped: wrapped(row.encryption_details),
     })
+}
+
+fn wrapped(details: Option<&RawValue>) -> Result<Option<Wrapped>, Disagreement> {
+    match details.map(RawValue::get) {
+        Some(raw) if raw.len() > DETAILS_BYTES_MAX => Err(Disagreement),
+        Some(raw) => Wrapped::read(Some(&serde_json::from_str(raw).map_err(|_| Disagreement)?)),
+        None => Ok(None),
+    }
 }
 
 /// Whether the sound is kept at a host that is not Twilio's. The address is looked at, never asked.
@@ -364,6 +377,7 @@ mod tests {
             "/@evil.example",
             &format!("/2010-04-01/Accounts/{ACCOUNT}/../x"),
             "\\\\evil.example",
+            &format!("{own}{}", "x".repeat(URI_BYTES_MAX)),
         ] {
             assert!(next_page(uri).is_err(), "{uri}");
         }
@@ -392,6 +406,17 @@ mod tests {
             ("not a url", false),
         ] {
             assert_eq!(is_elsewhere(url), elsewhere, "{url}");
+        }
+    }
+
+    #[test]
+    fn more_about_a_key_than_a_key_has_is_not_read() {
+        let row = |details: &str| format!(r#"{{"sid": "RE1", "encryption_details": {details}}}"#);
+        for (details, read) in
+            [("null", Ok(None)), ("{}", Ok(None)), (&format!("[{}1]", "1,".repeat(20_000)), Err(Disagreement))]
+        {
+            let recording = one_recording(row(details).as_bytes()).expect("a row");
+            assert_eq!(recording.wrapped, read);
         }
     }
 

@@ -171,6 +171,16 @@ describe('lead page', () => {
     expect($('lead-owner').textContent).toBe('User 3');
   });
 
+  it('shows a lead that the CRM gave one label twice', async () => {
+    await open('');
+    for (const id of ['5', '6']) {
+      app.go({ at: 'lead', id, from: 'leads' });
+      await settle();
+    }
+    const labels = [...document.querySelectorAll('bdi')].map((label) => label.textContent);
+    expect(labels.filter((label) => label === 'VIP')).toHaveLength(2);
+  });
+
   it('keeps a note with Ctrl+Enter, shows it at once and says when it was sent', async () => {
     await open('');
     await write('Wants the price in writing');

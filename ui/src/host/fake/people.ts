@@ -125,7 +125,7 @@ export function leadOf(index: number, nowMs: number): LeadRow {
     email: `lead${index + 1}@example.com`,
     status: statusOf(index),
     source: index % 4 === 0 ? 'whatsapp' : 'phone',
-    tags: index % 5 === 0 ? ['VIP', 'רעננה'] : [],
+    tags: index % 5 === 0 ? ['VIP', 'רעננה', 'VIP'] : [],
     last_contact_at_ms: nowMs - index * 9 * 3_600_000 - 120_000,
     calls: 7 + (index % 5),
     unheard: index < 5 ? (index % 3) + 1 : 0,

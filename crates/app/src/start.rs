@@ -10,7 +10,7 @@ pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{RootKey, open_root_key};
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
-use aftercall_engine::sync::{Depth, SyncError, SyncLoop, TwilioLoop, read_opened, sync_once, sync_twilio};
+use aftercall_engine::sync::{Depth, SyncError, SyncLoop, SyncStatus, TwilioLoop, read_opened, sync_once, sync_twilio};
 use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
 use aftercall_engine::vault::Vault;
 use aftercall_player::OutputChoice;
@@ -176,6 +176,8 @@ pub(crate) struct Inner {
     twilio_sync: Mutex<Option<TwilioLoop>>,
     sync: Mutex<Option<SyncLoop>>,
     sync_shown: watch::Sender<SyncState>,
+    /// Ends the showing of the sync that is shown.
+    showing: Mutex<CancellationToken>,
     downloads: Downloads,
     sending: Sending,
     pub(crate) deck: Option<Deck>,
@@ -218,6 +220,7 @@ impl App {
             twilio_sync: Mutex::new(None),
             sync: Mutex::new(None),
             sync_shown: watch::Sender::new(shown),
+            showing: Mutex::default(),
             downloads,
             sending: Sending::default(),
             deck,
@@ -256,8 +259,7 @@ impl App {
             former.stop().await;
         }
         let running = SyncLoop::start(crm, self.store().clone(), self.clock().clone());
-        let shown = syncing::show(running.status(), self.0.sync_shown.clone(), self.0.stop.child_token());
-        self.0.tasks.spawn(shown);
+        self.show(running.status());
         self.0.tasks.spawn(self.0.sending.clone().follow(running.status(), self.0.stop.child_token()));
         *lock(&self.0.sync) = Some(running);
         Ok(())
@@ -277,11 +279,17 @@ impl App {
         let running = TwilioLoop::start(twilio, self.store().clone(), self.clock().clone());
         if lock(&self.0.crm).is_none() {
             // Where there is a CRM, its freshness is what is shown.
-            let shown = syncing::show(running.status(), self.0.sync_shown.clone(), self.0.stop.child_token());
-            self.0.tasks.spawn(shown);
+            self.show(running.status());
         }
         *lock(&self.0.twilio_sync) = Some(running);
         Ok(())
+    }
+
+    /// From now on this sync is what the window shows, and no other.
+    fn show(&self, status: watch::Receiver<SyncStatus>) {
+        let stop = self.0.stop.child_token();
+        std::mem::replace(&mut *lock(&self.0.showing), stop.clone()).cancel();
+        self.0.tasks.spawn(syncing::show(status, self.0.sync_shown.clone(), stop));
     }
 
     /// Somebody signed in to Twilio.
@@ -463,6 +471,7 @@ impl App {
 
     /// From now on nothing is synced or fetched. Returns the CRM that was.
     pub(crate) async fn go_offline(&self) -> Option<Arc<Crm>> {
+        lock(&self.0.showing).cancel();
         let running = lock(&self.0.sync).take();
         if let Some(running) = running {
             running.stop().await;

@@ -48,7 +48,7 @@ fn state(status: &SyncStatus) -> SyncState {
     }
 }
 
-/// Shows one sync task's status until it stops.
+/// Shows one sync task's status until it ends, or another one is shown.
 pub(crate) async fn show(
     mut status: watch::Receiver<SyncStatus>,
     shown: watch::Sender<SyncState>,
@@ -57,11 +57,15 @@ pub(crate) async fn show(
     loop {
         let now = state(&status.borrow_and_update());
         shown.send_if_modified(|before| {
-            let news = *before != now;
-            before.clone_from(&now);
+            // Asked under the lock: what is shown next must not be overwritten.
+            let news = !stop.is_cancelled() && *before != now;
+            if news {
+                before.clone_from(&now);
+            }
             news
         });
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             changed = status.changed() => if changed.is_err() { return },
         }

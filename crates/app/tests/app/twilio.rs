@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use aftercall_app::start::{App, Boot};
 use aftercall_app::twilio::TwilioSignIn;
 use aftercall_domain::error::Code;
+use aftercall_sandbox::{Options, Script};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -49,6 +52,31 @@ async fn a_window_with_twilio_alone_is_ready_syncs_by_itself_and_plays_whose_sid
     assert_eq!(ask_for(&boot, "boot_state", json!({})).await["phase"], "ready");
     let asked = world.sandbox.requests().len();
     until(|| async { world.sandbox.requests().len() > asked }).await;
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn beside_the_crm_a_twilio_that_refuses_the_key_is_not_what_the_window_shows() {
+    // The first list of calls is the sign-in's question, the second the first sync's.
+    let refused = r#"[{"match": {"path": "/2010-04-01/*/Calls.json*"}, "nth": "3-99",
+        "do": [{"delay_ms": 300}, {"status": 401}]}]"#;
+    let script = Script::parse(refused).expect("a script");
+    let world = World::new(Options { calls: 40, leads: 12, script, ..Options::default() }).await;
+    let boot = world.window().await;
+    app(&boot).sign_in_to_twilio(ask(&world)).await.expect("signed in");
+    let phase = async || ask_for(&boot, "sync_state", json!({})).await["phase"].clone();
+    until(async || phase().await == "fresh").await;
+    world.sign_in(&boot).await;
+    until(async || phase().await == "fresh").await;
+    ask_for(&boot, "sync_now", json!({})).await;
+    let lists = || world.sandbox.requests().iter().filter(|one| one.path.contains("/Calls.json")).count();
+    until(async || lists() == 3).await;
+    until(async || phase().await == "fresh").await;
+    // The refusal comes a moment later than the CRM's lists, and is the last word for a minute.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_ne!(phase().await, "sign_in_again");
+    }
     boot.close().await;
 }
 

@@ -309,6 +309,9 @@ async fn nobody_sends_what_another_account_wrote() {
     sign_in_as(&profile, "somebody.else@example.com").await;
     send(&profile).await;
     assert_eq!((at_server(&profile, "hers").await.len(), drafts(&profile).await.len()), (0, 1));
+    note(&profile, "his").await;
+    send(&profile).await;
+    assert_eq!(at_server(&profile, "his").await.len(), 1, "it does not wait for hers");
     sign_in_as(&profile, "owner@example.com").await;
     send(&profile).await;
     assert_eq!(at_server(&profile, "hers").await.len(), 1);

@@ -135,9 +135,11 @@ pub fn of_note(conn: &Connection, note: NoteId) -> Result<Option<DraftRow>, Stor
     Ok(statement.query_row([note.0], row_of).optional()?)
 }
 
-/// The first waiting draft of each of a sender's leads, where no earlier one of that lead is being sent.
+/// The first waiting draft of each of a sender's leads, where no earlier one of that lead is being sent. Another
+/// account's wait for that account, and nobody waits for them.
 const FIRST: &str = "FROM outbox o WHERE o.url = ?1 AND o.email = ?2 AND o.phase = 'waiting' AND NOT EXISTS (
-    SELECT 1 FROM outbox e WHERE e.lead_id = o.lead_id AND e.id < o.id AND e.phase IN ('waiting', 'sending'))";
+    SELECT 1 FROM outbox e WHERE e.lead_id = o.lead_id AND e.url = o.url AND e.email = o.email AND e.id < o.id
+        AND e.phase IN ('waiting', 'sending'))";
 
 /// The next one whose turn it is: per lead in order, the oldest first.
 ///

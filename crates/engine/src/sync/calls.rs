@@ -43,7 +43,7 @@ pub(super) async fn read(run: &mut Run<'_>, full: bool) -> Result<(), SyncError>
     loop {
         let read = reading.sweep(run).await;
         // What was read before a failure is kept.
-        let flushed = reading.flush(run).await;
+        let flushed = reading.flush(run.store, &mut run.report.calls).await;
         read?;
         flushed?;
         if !reading.sweep.was_disturbed() {
@@ -94,8 +94,8 @@ struct Reading {
     kept: CallsCursor,
     cursor: CallsCursor,
     writing: Option<JoinHandle<Result<Written, StoreError>>>,
-    /// Hashes of this page's rows and of the one before: pages overlap.
-    recent: [HashSet<i64>; 2],
+    /// Hashes of the rows of the page before: pages overlap.
+    before: HashSet<i64>,
     /// Hashes of the rows at the head of the list.
     head: HashSet<i64>,
     met: u64,
@@ -114,7 +114,7 @@ impl Reading {
             kept: cursor,
             cursor,
             writing: None,
-            recent: Default::default(),
+            before: HashSet::new(),
             head: HashSet::new(),
             met: 0,
             repeats: 0,
@@ -125,7 +125,7 @@ impl Reading {
 
     fn start_again(&mut self, sweep: Sweep, cursor: CallsCursor) {
         (self.sweep, self.kept, self.cursor) = (sweep, cursor, cursor);
-        self.recent = Default::default();
+        self.before.clear();
     }
 
     /// One way through the list.
@@ -148,7 +148,7 @@ impl Reading {
             run.tell_calls(self.met, page.total().unwrap_or(0));
             // The first rows are written at once, so that there is something to look at.
             if self.batch.is_due() || (self.nothing_written && !self.batch.rows.is_empty()) {
-                self.write(run).await?;
+                self.write(run.store, &mut run.report.calls).await?;
             }
             if !more {
                 return Ok(());
@@ -174,10 +174,10 @@ impl Reading {
         };
         let mut times = Some(i64::MIN);
         let mut here = HashSet::with_capacity(hashes.len());
-        let is_repeat = !hashes.is_empty() && hashes.iter().all(|hash| self.recent[0].contains(hash));
+        let is_repeat = !hashes.is_empty() && hashes.iter().all(|hash| self.before.contains(hash));
         self.repeats = if is_repeat { self.repeats + 1 } else { 0 };
         for (index, hash) in hashes.into_iter().enumerate() {
-            let is_new = here.insert(hash) && !self.recent[0].contains(&hash);
+            let is_new = here.insert(hash) && !self.before.contains(&hash);
             if let Some(read) = reads.get(&hash) {
                 facts.any_known = true;
                 times = times.zip(call_reads::time_of(read.list_key)).map(|(least, at)| least.max(at));
@@ -205,8 +205,7 @@ impl Reading {
             }
         }
         facts.youngest_ms = times.filter(|at| *at > i64::MIN);
-        self.recent[0] = std::mem::replace(&mut self.recent[1], here);
-        self.recent.swap(0, 1);
+        self.before = here;
         Ok(facts)
     }
 
@@ -252,34 +251,42 @@ impl Reading {
     }
 
     /// Hands the waiting rows to the writer, once it is done with those before.
-    async fn write(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
-        self.written(run).await?;
+    async fn write(&mut self, store: &Store, counts: &mut Counts) -> Result<(), SyncError> {
+        self.written(counts).await?;
         let batch = std::mem::take(&mut self.batch);
         self.loaded += batch.rows.len();
         self.nothing_written = false;
         self.kept = self.cursor;
-        let (store, cursor) = (run.store.clone(), self.cursor);
+        let (store, cursor) = (store.clone(), self.cursor);
         self.writing = Some(tokio::spawn(async move { apply::calls_batch(&store, batch.rows, cursor).await }));
         Ok(())
     }
 
     /// Waits for what is being written.
-    async fn written(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
-        if let Some(writing) = self.writing.take() {
-            let written = writing.await.map_err(|_| StoreError::Internal)??;
-            add(&mut run.report.calls, written.counts);
-            self.absent.met(&written.list_keys);
+    async fn written(&mut self, counts: &mut Counts) -> Result<(), SyncError> {
+        let Some(writing) = self.writing.take() else { return Ok(()) };
+        match writing.await.unwrap_or(Err(StoreError::Internal)) {
+            Ok(written) => {
+                *counts += written.counts;
+                self.absent.met(&written.list_keys);
+                Ok(())
+            }
+            Err(error) => {
+                // What was read after these rows is read again with them: its cursor would lead past them.
+                self.batch = Batch::default();
+                self.cursor = self.kept;
+                Err(error.into())
+            }
         }
-        Ok(())
     }
 
     /// Writes what waits, and the cursor where it moved.
-    async fn flush(&mut self, run: &mut Run<'_>) -> Result<(), SyncError> {
-        self.written(run).await?;
+    async fn flush(&mut self, store: &Store, counts: &mut Counts) -> Result<(), SyncError> {
+        self.written(counts).await?;
         if !self.batch.rows.is_empty() || self.kept != self.cursor {
-            self.write(run).await?;
+            self.write(store, counts).await?;
         }
-        self.written(run).await
+        self.written(counts).await
     }
 }
 
@@ -303,9 +310,61 @@ impl Span {
     }
 }
 
-fn add(counts: &mut Counts, more: Counts) {
-    counts.seen += more.seen;
-    counts.added += more.added;
-    counts.changed += more.changed;
-    counts.unchanged += more.unchanged;
+#[cfg(test)]
+mod tests {
+    use aftercall_domain::call::{Call, Direction};
+    use aftercall_domain::clock::ManualClock;
+    use aftercall_domain::ids::Source;
+
+    use super::*;
+    use crate::secrets::{KeyChoice, open_root_key};
+    use crate::store::table::calls;
+
+    fn row(sid: &str) -> ListedCall {
+        let call = Call {
+            sid: sid.parse().expect("a sid"),
+            parent_sid: None,
+            source: Source::Crm,
+            lead_id: None,
+            direction: Direction::Inbound,
+            from_number: None,
+            to_number: None,
+            status: None,
+            duration_s: None,
+            started_at_ms: Some(1_795_000_000_000),
+            summary: None,
+            transcript: None,
+            has_recording: false,
+        };
+        ListedCall { call, hash: 1 }
+    }
+
+    #[tokio::test]
+    async fn rows_that_could_not_be_written_are_not_passed_over_by_the_cursor_of_later_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let key = open_root_key(&root, &KeyChoice::File(root.join("key"))).expect("a key");
+            Store::open(&root.join("library.db"), &key.db_key(), &ManualClock::at(1)).expect("a library")
+        });
+        let store = opened.await.expect("no panic");
+        let full_disk = "CREATE TEMP TRIGGER full_disk BEFORE INSERT ON main.call_log WHEN NEW.call_sid = 'CAfirst'
+            BEGIN SELECT RAISE(ABORT, 'no room'); END";
+        store.write(move |tx, _| Ok(tx.execute_batch(full_disk)?)).await.expect("made");
+
+        let (mut counts, start) = (Counts::default(), CallsCursor::default());
+        let mut reading = Reading::new(Sweep::new(start, false), start);
+        for (sid, offset) in [("CAfirst", 90), ("CAsecond", 180)] {
+            reading.batch.push(row(sid));
+            reading.cursor = CallsCursor { complete: false, offset };
+            if offset == 90 {
+                reading.write(&store, &mut counts).await.expect("it is on its way");
+            }
+        }
+        // The second batch is due, and the first one turns out not to be here.
+        assert!(reading.write(&store, &mut counts).await.is_err());
+        reading.flush(&store, &mut counts).await.expect("nothing is left to write");
+        assert_eq!(apply::calls_cursor(&store).await.expect("read"), start);
+        assert_eq!(store.read(calls::present_sids).await.expect("read"), []);
+    }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lead_detail::{self, Budget};
 use super::plan::Met;
-use super::{Counts, List, SyncError, SyncReport, apply, calls, keep_session, sweep};
+use super::{List, Refused, SyncError, SyncReport, apply, calls, keep_session, sweep};
 use crate::store::Store;
 use crate::upstream::{Crm, LEADS_PAGE, Page, Side, UpstreamError};
 
@@ -83,8 +83,10 @@ pub async fn sync_once(
     let started_ms = clock.monotonic_ms();
     let requests = crm.requests();
     let now_ms = clock.now_ms();
-    let mut run =
-        Run { crm, store, now_ms, progress, cancel, report: SyncReport::default(), told: Progress::default() };
+    // Of a list that is not asked for, because the sync ends before it, stays true what was.
+    let refused = if depth == Depth::Head { Refused::default() } else { apply::refused(store).await? };
+    let report = SyncReport { refused, ..SyncReport::default() };
+    let mut run = Run { crm, store, now_ms, progress, cancel, report, told: Progress::default() };
     let mut done = run.all(depth).await;
     if depth != Depth::Head && done.is_ok() {
         done = run.lead_pages(clock, depth).await;
@@ -134,10 +136,11 @@ impl Run<'_> {
 
     /// A list that this role or business may not read is not synced; what is known of it stays, the others go on.
     fn unless_refused(&mut self, list: List, done: Result<(), SyncError>) -> Result<(), SyncError> {
-        match done {
-            Err(SyncError::Upstream(UpstreamError::Forbidden)) => self.report.refused.set(list, true),
-            done => done?,
+        let refused = matches!(done, Err(SyncError::Upstream(UpstreamError::Forbidden)));
+        if !refused {
+            done?;
         }
+        self.report.refused.set(list, refused);
         Ok(())
     }
 
@@ -178,10 +181,19 @@ impl Run<'_> {
                 details_left -= 1;
                 let details = match self.asked(self.crm.call_details(&row.sid)).await {
                     Err(SyncError::Upstream(UpstreamError::NotFound)) => None,
+                    // What cannot be read of one call stops no list. It is asked for again with the next look.
+                    Err(SyncError::Upstream(
+                        UpstreamError::NotData
+                        | UpstreamError::TooLarge
+                        | UpstreamError::Unavailable { status: 500, .. },
+                    )) => {
+                        self.report.calls.rejected += 1;
+                        continue;
+                    }
                     details => Some(details?),
                 };
                 let counts = sweep::details(self.store, row, details, self.now_ms).await?;
-                add(&mut self.report.calls, counts);
+                self.report.calls += counts;
             }
         }
         if next != slice {
@@ -233,7 +245,7 @@ impl Run<'_> {
             page.rows.retain(|lead| met.insert(&lead.id));
             way.turn(page.sent, page.rows.len() as u64 + rejected)?;
             let counts = apply::leads_page(self.store, page.rows).await?;
-            add(&mut self.report.leads, counts);
+            self.report.leads += counts;
             self.tell(List::Leads, page.total);
             if is_last(page.sent, u64::from(LEADS_PAGE), way.read, page.total) {
                 break;
@@ -258,7 +270,7 @@ impl Run<'_> {
     async fn calendars(&mut self) -> Result<(), SyncError> {
         let Page { rows, rejected, .. } = self.asked(self.crm.calendars()).await?;
         let counts = apply::calendars_list(self.store, rows, rejected.is_empty()).await?;
-        add(&mut self.report.calendars, counts);
+        self.report.calendars += counts;
         self.report.calendars.rejected += rejected.len() as u64;
         Ok(())
     }
@@ -276,7 +288,7 @@ impl Run<'_> {
             page.rows.retain(|appointment| met.insert(&appointment.id));
             way.turn(page.sent, page.rows.len() as u64 + rejected)?;
             let counts = apply::appointments_page(self.store, page.rows).await?;
-            add(&mut self.report.appointments, counts);
+            self.report.appointments += counts;
             self.tell(List::Appointments, page.total);
             if is_last(page.sent, 100, way.read, page.total) {
                 break;
@@ -319,12 +331,4 @@ fn is_last(sent: u64, page_rows: u64, read: u64, total: Option<u64>) -> bool {
 pub(super) fn new_ones(met: &mut Met, fingerprints: &[u64]) -> u64 {
     // Fingerprints of broken rows are told apart from keys by the word beside them.
     fingerprints.iter().filter(|print| met.insert(&("rejected", **print))).count() as u64
-}
-
-pub(super) fn add(counts: &mut Counts, page: Counts) {
-    counts.seen += page.seen;
-    counts.added += page.added;
-    counts.changed += page.changed;
-    counts.unchanged += page.unchanged;
-    counts.removed += page.removed;
 }

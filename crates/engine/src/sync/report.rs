@@ -114,8 +114,10 @@ pub struct SyncReport {
     pub refused: Refused,
 }
 
-impl Counts {
-    fn and(self, other: Self) -> Self {
+impl std::ops::Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
         Self {
             seen: self.seen + other.seen,
             added: self.added + other.added,
@@ -127,15 +129,21 @@ impl Counts {
     }
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
 impl SyncReport {
     /// Of two sources, one after the other. Only the CRM refuses lists one by one: it stands first.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
-            calls: self.calls.and(other.calls),
-            leads: self.leads.and(other.leads),
-            appointments: self.appointments.and(other.appointments),
-            calendars: self.calendars.and(other.calendars),
+            calls: self.calls + other.calls,
+            leads: self.leads + other.leads,
+            appointments: self.appointments + other.appointments,
+            calendars: self.calendars + other.calendars,
             requests: self.requests + other.requests,
             duration_ms: self.duration_ms + other.duration_ms,
             refused: self.refused,

@@ -273,3 +273,17 @@ async fn a_role_that_changed_and_a_list_that_was_lost_are_noticed() {
     assert!(!window.fresh().await.refused.leads, "and found again");
     window.running.stop().await;
 }
+
+#[tokio::test]
+async fn a_list_that_is_refused_stays_so_while_a_sync_fails_before_it() {
+    let mut window = Window::open(
+        r#"[{"match": {"path": "/api/calendar/calendars"}, "nth": "*", "do": [{"status": 403}]},
+            {"match": {"path": "/api/leads"}, "nth": "2-9", "do": [{"status": 503}]}]"#,
+    )
+    .await;
+    assert!(window.fresh().await.refused.calendars);
+    window.running.sync_now();
+    let failed = window.status.wait_for(|status| status.phase == SyncPhase::ServerUnavailable);
+    assert!(failed.await.expect("running").refused.calendars, "nobody asked for it");
+    window.running.stop().await;
+}

@@ -41,8 +41,12 @@ async fn edit(profile: &Profile, sid: &CallSid, text: &str) {
 }
 
 async fn synced() -> (Profile, Arc<ManualClock>) {
+    synced_from("[]").await
+}
+
+async fn synced_from(script: &str) -> (Profile, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(SystemClock::new().now_ms()));
-    let profile = Profile::on_clock(Options { calls: 900, ..options("[]") }, &clock).await;
+    let profile = Profile::on_clock(Options { calls: 900, ..options(script) }, &clock).await;
     profile.sign_in(true).await.expect("signed in");
     profile.sync(Depth::Usual).await.expect("synced");
     (profile, clock)
@@ -64,6 +68,23 @@ async fn a_new_transcript_of_an_old_call_comes_with_the_sweep_and_one_question_f
     // The list leaves out the status: only the details are the call in one state.
     assert_eq!(profile.sandbox.requests().iter().filter(|one| one.path.ends_with("/details")).count(), 1);
     assert_eq!(profile.sync(Depth::Usual).await.expect("synced").calls.changed, 0);
+}
+
+#[tokio::test]
+async fn details_that_cannot_be_read_stop_no_list_and_are_asked_for_again() {
+    let broken = r#"[{"match": {"path": "/api/calls/*/details"}, "nth": "1", "do": [{"body": "{}"}]},
+        {"match": {"path": "/api/calls/*/details"}, "nth": "2", "do": [{"status": 500}]}]"#;
+    let (profile, clock) = synced_from(&broken.replace('\n', " ")).await;
+    let call = settled(&profile, |call| !call.has_recording && call.transcript.is_none()).await;
+    clock.advance_ms(1_000);
+    edit(&profile, &call.sid, "a corrected text").await;
+    for fault in ["no details", "a failure"] {
+        let swept = profile.sync(Depth::Usual).await.expect(fault);
+        assert_eq!((swept.calls.rejected, swept.calls.changed), (1, 0), "{fault}");
+        assert!(swept.appointments.seen > 0, "{fault}: the lists after it were read");
+    }
+    assert_eq!(profile.sync(Depth::Usual).await.expect("synced").calls.changed, 1);
+    assert_eq!(read(&profile, &call.sid).await.transcript.as_deref(), Some("a corrected text"));
 }
 
 #[tokio::test]

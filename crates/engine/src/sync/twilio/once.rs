@@ -11,7 +11,7 @@ use super::apply::{self, Asked, Marks};
 use super::plan::{self, Mark, Since};
 use crate::store::Store;
 use crate::store::table::twilio::Recheck;
-use crate::sync::once::{add, new_ones};
+use crate::sync::once::new_ones;
 use crate::sync::plan::Met;
 use crate::sync::{Depth, Progress, SyncError, SyncReport};
 use crate::upstream::{CallsSpan, NextPage, Twilio, TwilioCall, TwilioPage, TwilioRecording, UpstreamError};
@@ -119,7 +119,7 @@ impl Run<'_> {
             rows.retain(|row| self.met.insert(&row.call.sid));
             let marks = if pages.is_over() { done.clone() } else { Vec::new() };
             let counts = apply::calls_page(self.store, rows, marks, self.now_ms).await?;
-            add(&mut self.report.calls, counts);
+            self.report.calls += counts;
             self.tell();
             if pages.is_over() {
                 return Ok(());
@@ -156,7 +156,7 @@ impl Run<'_> {
             let found = self.calls_by_sid(&mut rows).await?;
             let marks = if pages.is_over() { done.clone() } else { Vec::new() };
             let counts = apply::recordings_page(self.store, rows, found, marks, self.now_ms).await?;
-            add(&mut self.report.calls, counts);
+            self.report.calls += counts;
             self.tell();
             if pages.is_over() {
                 return Ok(());

@@ -187,3 +187,14 @@ impl Store {
         Overview::new(self.inner.overview.clone(), self.inner.news.commits())
     }
 }
+
+#[cfg(test)]
+impl Store {
+    /// An empty library in a folder, for tests of what stands above. Blocks.
+    pub(crate) fn scratch(folder: &Path) -> Self {
+        use crate::secrets::{KeyChoice, open_root_key};
+        let key = open_root_key(folder, &KeyChoice::File(folder.join("key"))).expect("a key");
+        let clock = aftercall_domain::clock::ManualClock::at(1);
+        Self::open(&folder.join("library.db"), &key.db_key(), &clock).expect("a library")
+    }
+}

@@ -313,11 +313,9 @@ impl Span {
 #[cfg(test)]
 mod tests {
     use aftercall_domain::call::{Call, Direction};
-    use aftercall_domain::clock::ManualClock;
     use aftercall_domain::ids::Source;
 
     use super::*;
-    use crate::secrets::{KeyChoice, open_root_key};
     use crate::store::table::calls;
 
     fn row(sid: &str) -> ListedCall {
@@ -343,11 +341,7 @@ mod tests {
     async fn rows_that_could_not_be_written_are_not_passed_over_by_the_cursor_of_later_ones() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().to_owned();
-        let opened = tokio::task::spawn_blocking(move || {
-            let key = open_root_key(&root, &KeyChoice::File(root.join("key"))).expect("a key");
-            Store::open(&root.join("library.db"), &key.db_key(), &ManualClock::at(1)).expect("a library")
-        });
-        let store = opened.await.expect("no panic");
+        let store = tokio::task::spawn_blocking(move || Store::scratch(&root)).await.expect("no panic");
         let full_disk = "CREATE TEMP TRIGGER full_disk BEFORE INSERT ON main.call_log WHEN NEW.call_sid = 'CAfirst'
             BEGIN SELECT RAISE(ABORT, 'no room'); END";
         store.write(move |tx, _| Ok(tx.execute_batch(full_disk)?)).await.expect("made");

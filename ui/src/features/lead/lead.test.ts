@@ -206,6 +206,26 @@ describe('lead page', () => {
     expect($<HTMLTextAreaElement>('note-text').value).toBe('half a tho');
   });
 
+  it('does not offer again what was kept after the page was left', async () => {
+    await open('');
+    const call = app.host.call.bind(app.host);
+    let keep: () => void = () => undefined;
+    const kept = new Promise<void>((resolve) => (keep = resolve));
+    vi.spyOn(app.host, 'call').mockImplementation(async (command, args) => {
+      if (command === 'note_add') await kept;
+      return call(command, args);
+    });
+    await write('sent once');
+    press($('note-text'), { key: 'Enter', code: 'Enter', ctrlKey: true });
+    app.go({ at: 'leads' });
+    await settle();
+    keep();
+    await settle();
+    app.go({ at: 'lead', id: '1', from: 'leads' });
+    await settle();
+    expect($<HTMLTextAreaElement>('note-text').value).toBe('');
+  });
+
   it('lets no single key of the app through while a note is typed', async () => {
     await open('player=0&paused=1');
     await settle(200);

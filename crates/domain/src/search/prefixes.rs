@@ -189,10 +189,8 @@ pub(super) fn cuts(folded: &Folded, names: &[Key], mut found: impl FnMut(&Token,
         for (i, token) in tokens.iter().enumerate() {
             let next = tokens.get(i + 1).filter(|next| !next.is_first);
             let after = traits(memo, tokens.get(i + 1));
-            if token.shown_prefix > 0 {
-                found(token, 1 << token.shown_prefix);
-            } else if token.key == 0 || !fold::is_prefix_letter(fold::letter(token.key, 0)) {
-                found(token, 0);
+            if let Some(cuts) = plain_cuts(token) {
+                found(token, cuts);
             } else {
                 let place = memo.place(token.key);
                 let entry = &memo.entries[place];
@@ -320,13 +318,18 @@ pub(super) fn rests(word: &str, cuts: Cuts) -> impl Iterator<Item = &str> {
     (1..8).filter(move |cut| cuts & 1 << cut != 0).filter_map(|cut| word.get(2 * cut..))
 }
 
+/// What is known without the vocabulary: a prefix that is shown, or that there can be none.
+fn plain_cuts(token: &Token) -> Option<Cuts> {
+    if token.shown_prefix > 0 {
+        return Some(1 << token.shown_prefix);
+    }
+    (token.key == 0 || !fold::is_prefix_letter(fold::letter(token.key, 0))).then_some(0)
+}
+
 /// Where prefixes are seen through in a name. It may say where somebody is from (`דנה מהמשרד`), but is hardly ever cut.
 pub(super) fn cuts_in_name(token: &Token) -> Cuts {
-    if token.shown_prefix > 0 {
-        return 1 << token.shown_prefix;
-    }
-    if token.key == 0 || !fold::is_prefix_letter(fold::letter(token.key, 0)) {
-        return 0;
+    if let Some(cuts) = plain_cuts(token) {
+        return cuts;
     }
     let vocabulary = vocabulary::get();
     let entry = entry(vocabulary, token.key);
@@ -347,11 +350,8 @@ fn likelier_cuts(vocabulary: &Vocabulary, token: &Token, entry: &Entry) -> Cuts 
 
 /// Where prefixes are seen through in a word of a query, of which more may come.
 pub(super) fn cuts_in_query(token: &Token) -> Cuts {
-    if token.shown_prefix > 0 {
-        return 1 << token.shown_prefix;
-    }
-    if token.key == 0 || !fold::is_prefix_letter(fold::letter(token.key, 0)) {
-        return 0;
+    if let Some(cuts) = plain_cuts(token) {
+        return cuts;
     }
     let vocabulary = vocabulary::get();
     let entry = entry(vocabulary, token.key);

@@ -12,15 +12,15 @@ use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth::{REFRESH_AGAIN_AFTER_MS, Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
 use super::http::{Answer, Http, Proof, Question};
 use super::{
-    Body, CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource,
-    UpstreamError, wire,
+    CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, UpstreamError,
+    sound, wire,
 };
 
 /// Rows of one page of calls; the server clamps to this.
@@ -412,20 +412,13 @@ impl Crm {
         match status {
             StatusCode::PARTIAL_CONTENT => {
                 is_sound(&answer)?;
-                let header = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-                let (start, end, total_bytes) = header.and_then(content_range).ok_or(UpstreamError::Changed)?;
-                let length_bytes = end - start + 1;
-                if start != first || end > last || length(&answer).is_some_and(|bytes| bytes != length_bytes) {
-                    return Err(UpstreamError::Changed);
-                }
-                let body = Body::new(answer.into_response(), length_bytes, self.http.limits());
-                Ok(Piece { start, total_bytes, body })
+                let length_bytes = length(&answer);
+                sound::part(answer, (first, last), length_bytes, self.http.limits())
             }
             StatusCode::OK => {
                 is_sound(&answer)?;
                 let total_bytes = length(&answer).ok_or(UpstreamError::NotData)?;
-                let body = Body::new(answer.into_response(), total_bytes, self.http.limits());
-                Ok(Piece { start: 0, total_bytes, body })
+                Ok(sound::whole(answer, total_bytes, self.http.limits()))
             }
             status => {
                 let retry_after_ms = answer.retry_after_ms;
@@ -435,26 +428,15 @@ impl Crm {
     }
 }
 
-/// Declared types are no evidence of sound, but a page that says it is a page is believed.
 fn is_sound(answer: &Answer) -> Result<(), UpstreamError> {
     let encoded = answer.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity");
-    let content_type = answer.content_type();
-    let page = matches!(content_type.as_str(), "text/html" | "application/json" | "text/xml" | "application/xml");
-    if encoded || page { Err(UpstreamError::NotAudio) } else { Ok(()) }
+    if encoded || sound::is_page(answer) { Err(UpstreamError::NotAudio) } else { Ok(()) }
 }
 
 /// `Content-Length`. The CRM sends it twice on a 206, with one value; two values have not come through here, because
 /// hyper refuses such an answer.
 fn length(answer: &Answer) -> Option<u64> {
     answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// `bytes 0-99/123420`, first and last byte and the whole length.
-pub(super) fn content_range(value: &str) -> Option<(u64, u64, u64)> {
-    let (range, total) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (start, end) = range.split_once('-')?;
-    let (start, end, total) = (start.parse().ok()?, end.parse::<u64>().ok()?, total.parse().ok()?);
-    (start <= end && end < total).then_some((start, end, total))
 }
 
 impl RecordingSource for Crm {
@@ -468,27 +450,5 @@ impl RecordingSource for Crm {
 
     fn resting_ms(&self) -> i64 {
         self.http.gate().resting_ms()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_content_range_is_read_only_when_it_makes_sense() {
-        for (value, read) in [
-            ("bytes 0-99/123420", Some((0, 99, 123_420))),
-            ("bytes 0-0/1", Some((0, 0, 1))),
-            ("bytes 5-4/10", None),
-            ("bytes 0-10/10", None),
-            ("bytes */10", None),
-            ("bytes 0-9/*", None),
-            ("items 0-9/10", None),
-            ("bytes 0-99999999999999999999/1", None),
-            ("", None),
-        ] {
-            assert_eq!(content_range(value), read, "{value:?}");
-        }
     }
 }

@@ -15,6 +15,7 @@ mod lead_wire;
 #[cfg(test)]
 mod mutated;
 mod origin;
+mod sound;
 mod source;
 mod sources;
 mod split;

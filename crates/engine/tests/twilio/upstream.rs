@@ -71,6 +71,11 @@ async fn rows(profile: &Profile) -> Vec<RecordingRow> {
 
 /// What the sandbox itself says of the account's own calls, by a key that tells them apart.
 async fn ask(profile: &Profile, path: &str) -> Value {
+    let answer = ask_raw(profile, path).await;
+    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("json")
+}
+
+async fn ask_raw(profile: &Profile, path: &str) -> String {
     let ready = &profile.sandbox.ready().twilio;
     let mut stream =
         tokio::net::TcpStream::connect(ready.base_url.strip_prefix("http://").expect("http")).await.expect("connected");
@@ -80,9 +85,9 @@ async fn ask(profile: &Profile, path: &str) -> Value {
         ready.account_sid
     );
     stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer");
-    serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("json")
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn base64(text: &str) -> String {
@@ -502,21 +507,6 @@ async fn a_young_recordings_404_is_tried_again_and_processing_is_waited_for_as_t
     let id = id_of(&completed(&profile, |row| row["channels"] == 2).await[0]);
     assert_eq!(twilio.head(&id).await.expect("an answer"), Presence::NotYet { retry_after_ms: Some(7_000) });
     assert!(matches!(twilio.head(&id).await, Ok(Presence::Here { .. })));
-}
-
-async fn ask_raw(profile: &Profile, path: &str) -> String {
-    let ready = &profile.sandbox.ready().twilio;
-    let mut stream =
-        tokio::net::TcpStream::connect(ready.base_url.strip_prefix("http://").expect("http")).await.expect("connected");
-    let pair = base64(&format!("{}:{}", ready.key_sid, ready.key_secret));
-    let request = format!(
-        "GET /2010-04-01/Accounts/{}/{path} HTTP/1.1\r\nhost: sandbox\r\nauthorization: Basic {pair}\r\nconnection: close\r\n\r\n",
-        ready.account_sid
-    );
-    stream.write_all(request.as_bytes()).await.expect("sent");
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("an answer");
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]

@@ -6,12 +6,8 @@ use aftercall_domain::lead_detail::{Activity, LeadDetail, Reminder};
 use aftercall_domain::note::Note;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::leads;
+use super::{json, leads};
 use crate::store::StoreError;
-
-fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::BadValue("a list that is not JSON"))
-}
 
 fn note_of(row: &Row<'_>) -> rusqlite::Result<Note> {
     Ok(Note {

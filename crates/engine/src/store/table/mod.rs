@@ -23,6 +23,7 @@ pub mod twilio;
 mod call_lists;
 mod call_rows;
 
+use crate::store::StoreError;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, Value, ValueRef};
 
 /// Lists are counted up to here; beyond it the answer is "10,000 and more".
@@ -82,6 +83,11 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// For [`Span::After`]: null when these were the last.
     pub next: Option<i64>,
+}
+
+/// A value as a column of JSON holds it.
+fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::BadValue("a row that is not JSON"))
 }
 
 /// A column holding one of our own words or ids.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{calls, recordings};
+use super::{calls, json, recordings};
 use crate::store::{ChangeSet, StoreError, Upserted};
 
 /// The account at Twilio of this profile.
@@ -85,10 +85,6 @@ fn said<T: for<'a> Deserialize<'a>>(conn: &Connection, sql: &str, sid: &str) -> 
 
 fn call_said(conn: &Connection, sid: &CallSid) -> Result<Option<Call>, StoreError> {
     said(conn, "SELECT said FROM twilio_calls WHERE call_sid = ?1", sid.as_str())
-}
-
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::BadValue("a row that is not JSON"))
 }
 
 /// Writes what Twilio says of a call.

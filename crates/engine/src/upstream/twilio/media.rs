@@ -8,14 +8,13 @@ use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::Fact;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, LOCATION};
+use http::header::{CONTENT_LENGTH, LOCATION};
 use http::{Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::super::crm::content_range;
 use super::super::http::{Answer, Question};
-use super::super::{Body, Piece, Presence, RecordingSource, UpstreamError};
+use super::super::{Body, Piece, Presence, RecordingSource, UpstreamError, sound};
 use super::failure::{self, Refusal};
 use super::redirect::{self, Target};
 use super::sealed::{TAG_BYTES, Wrapped};
@@ -98,10 +97,7 @@ impl Twilio {
             match answer.status() {
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                     // An error is XML here even where success is sound.
-                    if matches!(
-                        answer.content_type().as_str(),
-                        "text/html" | "application/json" | "text/xml" | "application/xml"
-                    ) {
+                    if sound::is_page(&answer) {
                         return Err(UpstreamError::NotAudio);
                     }
                     return Ok(Asked::Sound(answer));
@@ -194,18 +190,11 @@ impl Twilio {
             Asked::Sound(answer) => answer,
         };
         if answer.status() == StatusCode::PARTIAL_CONTENT {
-            let header = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-            let (start, end, total_bytes) = header.and_then(content_range).ok_or(UpstreamError::Changed)?;
-            let length_bytes = end - start + 1;
-            if start != first || end > last || length(&answer).is_some_and(|bytes| bytes != length_bytes) {
-                return Err(UpstreamError::Changed);
-            }
-            let body = Body::new(answer.into_response(), length_bytes, self.http.limits());
-            return Ok(Piece { start, total_bytes, body });
+            let length_bytes = length(&answer);
+            return sound::part(answer, (first, last), length_bytes, self.http.limits());
         }
         let total_bytes = length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
-        let body = Body::new(answer.into_response(), total_bytes, self.http.limits());
-        Ok(Piece { start: 0, total_bytes, body })
+        Ok(sound::whole(answer, total_bytes, self.http.limits()))
     }
 
     /// A whole encrypted body, verified and opened.
@@ -254,8 +243,7 @@ fn absent(row: &TwilioRecording) -> UpstreamError {
 /// The whole length: of a part, from `Content-Range`; else the body's own.
 fn total(answer: &Answer) -> Option<u64> {
     if answer.status() == StatusCode::PARTIAL_CONTENT {
-        let header = answer.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-        return content_range(header).map(|(_, _, total)| total);
+        return sound::part_of(answer).map(|(_, _, total)| total);
     }
     length(answer)
 }

@@ -10,6 +10,7 @@ mod lead_detail;
 mod once;
 mod plan;
 mod report;
+mod running;
 mod schedule;
 mod session;
 mod sweep;

@@ -6,20 +6,15 @@ use std::time::Duration;
 
 use aftercall_domain::backoff;
 use aftercall_domain::clock::Clock;
-use aftercall_domain::error::{Code, Retry};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::running::{Failures, Running, asked_ms};
 use super::schedule::{HEAD_EVERY_MS, Now, SPREAD_MS, Schedule, Went};
 use super::{Depth, Progress, Refused, SyncError, apply, sync_once};
 use crate::store::{Store, StoreError};
 use crate::upstream::{Crm, UpstreamError};
 
-/// A role that may not read calls is asked again this often: roles change.
-const FORBIDDEN_EVERY_MS: i64 = 15 * 60_000;
-/// The shortest pause after failures.
-const RETRY_FLOOR_MS: i64 = 5_000;
 /// A window that comes to the front asks again when the last try is older than this.
 const NUDGE_AFTER_MS: i64 = 15_000;
 /// A clock that differs this much from the server's is wrong: offline ages, windows and certificates go by it.
@@ -65,6 +60,26 @@ pub struct SyncStatus {
     pub refused: Refused,
 }
 
+impl SyncStatus {
+    /// Before anything was tried.
+    pub(super) fn never() -> Self {
+        Self {
+            phase: SyncPhase::Never,
+            last_success_at_ms: None,
+            next_try_at_ms: None,
+            progress: Progress::default(),
+            refused: Refused::default(),
+        }
+    }
+
+    /// A sync begins.
+    pub(super) fn begin(&mut self) {
+        self.phase = if self.last_success_at_ms.is_none() { SyncPhase::FirstSync } else { SyncPhase::Syncing };
+        self.next_try_at_ms = None;
+        self.progress = Progress::default();
+    }
+}
+
 /// When a sync of this library last succeeded.
 ///
 /// # Errors
@@ -76,10 +91,8 @@ pub async fn last_success_at_ms(store: &Store) -> Result<Option<i64>, StoreError
 /// The running task. Stop it before the library is closed; dropping it stops it too, without waiting.
 #[derive(Debug)]
 pub struct SyncLoop {
-    status: watch::Receiver<SyncStatus>,
+    running: Running,
     asked: Arc<Asked>,
-    cancel: CancellationToken,
-    task: Option<JoinHandle<()>>,
 }
 
 /// How the task works. The default is what the app uses.
@@ -110,7 +123,7 @@ struct Task {
     status: watch::Sender<SyncStatus>,
     asked: Arc<Asked>,
     cancel: CancellationToken,
-    failures: u32,
+    failures: Failures,
     schedule: Schedule,
     /// The server asked for patience until then, by the monotonic clock: a person's wish waits too, for five minutes
     /// at most.
@@ -127,14 +140,7 @@ impl SyncLoop {
 
     /// [`SyncLoop::start`], looking at the clocks as often as `options` says.
     pub fn start_with(crm: Arc<Crm>, store: Store, clock: Arc<dyn Clock>, options: SyncOptions) -> Self {
-        let never = SyncStatus {
-            phase: SyncPhase::Never,
-            last_success_at_ms: None,
-            next_try_at_ms: None,
-            progress: Progress::default(),
-            refused: Refused::default(),
-        };
-        let (sender, status) = watch::channel(never);
+        let (sender, status) = watch::channel(SyncStatus::never());
         let (asked, cancel) = (Arc::new(Asked::default()), CancellationToken::new());
         let looked = Now { wall_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms() };
         let task = Task {
@@ -145,18 +151,18 @@ impl SyncLoop {
             status: sender,
             asked: Arc::clone(&asked),
             cancel: cancel.clone(),
-            failures: 0,
+            failures: Failures::default(),
             schedule: Schedule::new(super::schedule::Kept::default(), looked),
             not_before_ms: looked.monotonic_ms,
             tried_at_ms: looked.monotonic_ms,
             looked,
         };
-        Self { status, asked, cancel, task: Some(tokio::spawn(task.run())) }
+        Self { running: Running::new(status, cancel, tokio::spawn(task.run())), asked }
     }
 
     /// How fresh the library is, now and whenever it changes.
     pub fn status(&self) -> watch::Receiver<SyncStatus> {
-        self.status.clone()
+        self.running.status()
     }
 
     /// Syncs everything that may have changed, at once or right after the running sync. Also after a sign-in.
@@ -173,18 +179,8 @@ impl SyncLoop {
     }
 
     /// Stops, and waits until nothing is being written any more.
-    pub async fn stop(mut self) {
-        self.cancel.cancel();
-        if let Some(task) = self.task.take() {
-            // It panicked only where a test already says so; there is nothing left to stop then.
-            let _ = task.await;
-        }
-    }
-}
-
-impl Drop for SyncLoop {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 }
 
@@ -256,12 +252,7 @@ impl Task {
     async fn once(&mut self, asked: bool) -> Option<i64> {
         let depth = self.schedule.depth(asked, self.now());
         self.tried_at_ms = self.clock.monotonic_ms();
-        self.status.send_modify(|status| {
-            let first = status.last_success_at_ms.is_none();
-            status.phase = if first { SyncPhase::FirstSync } else { SyncPhase::Syncing };
-            status.next_try_at_ms = None;
-            status.progress = Progress::default();
-        });
+        self.status.send_modify(SyncStatus::begin);
         let tell = |progress| self.status.send_modify(|status| status.progress = progress);
         let done = sync_once(&self.crm, &self.store, &*self.clock, depth, &tell, &self.cancel).await;
         let now = self.now();
@@ -271,7 +262,7 @@ impl Task {
         }
         let (phase, wait_ms) = match done {
             Ok(_) => {
-                self.failures = 0;
+                self.failures.end();
                 self.schedule.done(depth, now);
                 self.status.send_modify(|status| status.last_success_at_ms = Some(now.wall_ms));
                 let clock_wrong = self.crm.clock_ahead_ms().is_some_and(|ms| ms.abs() >= CLOCK_WRONG_MS);
@@ -292,26 +283,15 @@ impl Task {
     }
 
     fn failed(&mut self, error: &SyncError, now: Now) -> (SyncPhase, Option<i64>) {
-        let asked_ms = match error.retry() {
-            Retry::After(ms) => i64::try_from(ms).ok().filter(|ms| *ms > 0),
-            Retry::Never | Retry::AfterLogin | Retry::AfterUser => None,
-        };
-        let wait_ms = RETRY_FLOOR_MS + backoff::retry_wait_ms(self.failures, asked_ms, rand::random());
-        self.failures = self.failures.saturating_add(1);
         let left_alone = matches!(error, SyncError::Upstream(UpstreamError::Paused { .. }));
-        if let Some(asked_ms) = asked_ms.filter(|_| !left_alone) {
+        if let Some(asked_ms) = asked_ms(error).filter(|_| !left_alone) {
             self.not_before_ms = now.monotonic_ms.saturating_add(asked_ms);
         }
-        match error.code() {
-            Code::LoginExpired | Code::WrongPassword => (SyncPhase::SignInAgain, None),
-            Code::Offline => (SyncPhase::Offline, Some(wait_ms)),
-            Code::RateLimited => (SyncPhase::RateLimited, Some(wait_ms.max(HEAD_EVERY_MS))),
-            Code::Forbidden => {
-                // The others were read: what may have changed of them is due as usual.
-                self.failures = 0;
-                (SyncPhase::Forbidden, Some(FORBIDDEN_EVERY_MS))
-            }
-            _ => (SyncPhase::ServerUnavailable, Some(wait_ms)),
+        let (phase, wait_ms) = self.failures.another(error, HEAD_EVERY_MS);
+        if phase == SyncPhase::Forbidden {
+            // The others were read: what may have changed of them is due as usual.
+            self.failures.end();
         }
+        (phase, wait_ms)
     }
 }

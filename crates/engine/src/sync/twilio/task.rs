@@ -7,32 +7,25 @@ use std::time::Duration;
 
 use aftercall_domain::backoff;
 use aftercall_domain::clock::Clock;
-use aftercall_domain::error::{Code, Retry};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{apply, sync_twilio};
 use crate::store::Store;
-use crate::sync::{Depth, Progress, Refused, SyncError, SyncPhase, SyncStatus};
+use crate::sync::running::{Failures, RETRY_FLOOR_MS, Running};
+use crate::sync::{Depth, SyncError, SyncPhase, SyncStatus};
 use crate::upstream::Twilio;
 
 /// The lists are read this often: each time is three requests or more.
 const EVERY_MS: i64 = 120_000;
 /// Every page of every list is read this often.
 const FULL_EVERY_MS: i64 = backoff::DAY_MS;
-/// A key that lacks a permission is tried again this often.
-const FORBIDDEN_EVERY_MS: i64 = 15 * 60_000;
-/// The shortest pause after a failure.
-const RETRY_FLOOR_MS: i64 = 5_000;
 
 /// The running task. Stop it before the library is closed; dropping it stops it too, without waiting.
 #[derive(Debug)]
 pub struct TwilioLoop {
-    status: watch::Receiver<SyncStatus>,
+    running: Running,
     asked: Arc<Asked>,
-    cancel: CancellationToken,
-    task: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,20 +41,14 @@ struct Task {
     status: watch::Sender<SyncStatus>,
     asked: Arc<Asked>,
     cancel: CancellationToken,
-    failures: u32,
+    failures: Failures,
     full_at_ms: i64,
 }
 
 impl TwilioLoop {
     /// Starts with a sync at once.
     pub fn start(twilio: Arc<Twilio>, store: Store, clock: Arc<dyn Clock>) -> Self {
-        let (sender, status) = watch::channel(SyncStatus {
-            phase: SyncPhase::Never,
-            last_success_at_ms: None,
-            next_try_at_ms: None,
-            progress: Progress::default(),
-            refused: Refused::default(),
-        });
+        let (sender, status) = watch::channel(SyncStatus::never());
         let (asked, cancel) = (Arc::new(Asked::default()), CancellationToken::new());
         let full_at_ms = clock.now_ms();
         let task = Task {
@@ -71,15 +58,15 @@ impl TwilioLoop {
             status: sender,
             asked: Arc::clone(&asked),
             cancel: cancel.clone(),
-            failures: 0,
+            failures: Failures::default(),
             full_at_ms,
         };
-        Self { status, asked, cancel, task: Some(tokio::spawn(task.run())) }
+        Self { running: Running::new(status, cancel, tokio::spawn(task.run())), asked }
     }
 
     /// How fresh Twilio's rows are, now and whenever it changes.
     pub fn status(&self) -> watch::Receiver<SyncStatus> {
-        self.status.clone()
+        self.running.status()
     }
 
     /// Syncs at once, or right after the running sync.
@@ -89,18 +76,8 @@ impl TwilioLoop {
     }
 
     /// Stops, and waits until nothing is being written any more.
-    pub async fn stop(mut self) {
-        self.cancel.cancel();
-        if let Some(task) = self.task.take() {
-            // It panicked only where a test already says so; there is nothing left to stop then.
-            let _ = task.await;
-        }
-    }
-}
-
-impl Drop for TwilioLoop {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 }
 
@@ -126,19 +103,14 @@ impl Task {
     async fn once(&mut self) -> Option<i64> {
         let now_ms = self.clock.now_ms();
         let full = !(0..FULL_EVERY_MS).contains(&(now_ms - self.full_at_ms));
-        self.status.send_modify(|status| {
-            let first = status.last_success_at_ms.is_none();
-            status.phase = if first { SyncPhase::FirstSync } else { SyncPhase::Syncing };
-            status.next_try_at_ms = None;
-            status.progress = Progress::default();
-        });
+        self.status.send_modify(SyncStatus::begin);
         let tell = |progress| self.status.send_modify(|status| status.progress = progress);
         let depth = if full { Depth::Full } else { Depth::Usual };
         let done = sync_twilio(&self.twilio, &self.store, &*self.clock, depth, &tell, &self.cancel).await;
         let now_ms = self.clock.now_ms();
         let (phase, wait_ms) = match done {
             Ok(_) => {
-                self.failures = 0;
+                self.failures.end();
                 if full {
                     self.full_at_ms = now_ms;
                 }
@@ -148,7 +120,7 @@ impl Task {
             Err(SyncError::Cancelled) => return None,
             Err(error) => {
                 tracing::warn!(code = error.code().as_str(), %error, "sync with twilio failed");
-                self.failed(&error)
+                self.failures.another(&error, EVERY_MS)
             }
         };
         self.status.send_modify(|status| {
@@ -162,22 +134,6 @@ impl Task {
     async fn until_next(&self, now_ms: i64) -> i64 {
         let due_ms = apply::next_recheck_at_ms(&self.store).await.ok().flatten();
         due_ms.map_or(EVERY_MS, |at_ms| (at_ms - now_ms).clamp(RETRY_FLOOR_MS, EVERY_MS))
-    }
-
-    fn failed(&mut self, error: &SyncError) -> (SyncPhase, Option<i64>) {
-        let asked_ms = match error.retry() {
-            Retry::After(ms) => i64::try_from(ms).ok().filter(|ms| *ms > 0),
-            Retry::Never | Retry::AfterLogin | Retry::AfterUser => None,
-        };
-        let wait_ms = RETRY_FLOOR_MS + backoff::retry_wait_ms(self.failures, asked_ms, rand::random());
-        self.failures = self.failures.saturating_add(1);
-        match error.code() {
-            Code::LoginExpired | Code::WrongPassword => (SyncPhase::SignInAgain, None),
-            Code::Offline => (SyncPhase::Offline, Some(wait_ms)),
-            Code::RateLimited => (SyncPhase::RateLimited, Some(wait_ms.max(EVERY_MS))),
-            Code::Forbidden => (SyncPhase::Forbidden, Some(FORBIDDEN_EVERY_MS)),
-            _ => (SyncPhase::ServerUnavailable, Some(wait_ms)),
-        }
     }
 }
 

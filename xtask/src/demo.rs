@@ -129,12 +129,9 @@ async fn play(page: &mut Page, stage: &Stage, scene: &Scene, results: &Path) -> 
     println!("The server was still preparing the recording; the player said:");
     polls.iter().for_each(|message| println!("    {message}"));
     // From the very start at the wanted speed: a stretch that began elsewhere has other seams.
-    let loaded = |dock: &crate::page::Dock| matches!(dock.phase.as_str(), "playing" | "paused" | "ended");
-    let dock = page.until_dock("a loaded player", PATIENCE, |_| {}, loaded).await?;
-    if dock.phase == "playing" {
-        page.click("dock-play").await?;
-        page.until_dock("a pause", PATIENCE, |_| {}, |dock| dock.phase == "paused").await?;
-    }
+    page.until_dock("sound that starts by itself", PATIENCE, |_| {}, |dock| dock.phase == "playing").await?;
+    page.click("dock-play").await?;
+    page.until_dock("a pause", PATIENCE, |_| {}, |dock| dock.phase == "paused").await?;
     page.set_speed(SPEED).await?;
     page.press("0").await?;
     page.until_dock("the start of the call", PATIENCE, |_| {}, |dock| dock.position_ms < 1.0).await?;

@@ -257,6 +257,11 @@ impl Sandbox {
         self.server.world().past(kind).unwrap_or_default()
     }
 
+    /// Other faults from now on; every rule counts from one.
+    pub fn set_script(&self, script: Script) {
+        self.server.world().set_script(script);
+    }
+
     /// Stops listening and drops every open connection.
     pub async fn stop(self) {
         self.server.stop().await;

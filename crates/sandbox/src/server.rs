@@ -5,6 +5,7 @@ mod faults;
 
 use crate::SandboxError;
 use crate::message::{Request, Response};
+use crate::script::Pieces;
 use crate::world::World;
 use bytes::Bytes;
 use faults::Delivery;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 /// Far above any header block or JSON body a client of this API sends.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 /// As uvicorn is configured upstream.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
@@ -195,8 +197,10 @@ async fn deliver(
     let stop_at = delivery.stops_at().and_then(|at| usize::try_from(at).ok()).filter(|at| *at <= body.len());
     let sent = &body[..stop_at.unwrap_or(body.len())];
     match delivery.drip_bytes_per_s {
-        None if delivery.chunked && !bodyless => write_chunks(stream, sent, sent.len() == body.len()).await?,
-        None => stream.write_all(sent).await?,
+        None => match delivery.chunked.filter(|_| !bodyless) {
+            Some(pieces) => write_chunks(stream, sent, sent.len() == body.len(), pieces).await?,
+            None => stream.write_all(sent).await?,
+        },
         Some(rate) => {
             // Ten helpings a second; below ten bytes a second, one byte at a time.
             let helping = usize::try_from((rate / 10).max(1)).unwrap_or(usize::MAX);
@@ -227,17 +231,32 @@ async fn deliver(
         return Ok(false);
     }
     // After a lie about the length the next answer's first byte would be read as this one's body, or the reverse.
-    Ok(delivery.length_lie.is_none() && response.declared_bytes.is_none())
+    let is_framed = delivery.length_lie.is_none()
+        && response.declared_bytes.is_none()
+        && delivery.more_headers.is_empty()
+        && matches!(delivery.chunked, None | Some(Pieces::Good));
+    Ok(is_framed)
 }
 
 /// The body without its length; what is cut off has no last chunk.
-async fn write_chunks(stream: &mut TcpStream, body: &[u8], is_whole: bool) -> std::io::Result<()> {
-    for piece in body.chunks(64 * 1024) {
-        stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+async fn write_chunks(stream: &mut TcpStream, body: &[u8], is_whole: bool, pieces: Pieces) -> std::io::Result<()> {
+    let count = body.len().div_ceil(CHUNK_BYTES);
+    for (index, piece) in body.chunks(CHUNK_BYTES).enumerate() {
+        let is_last = index + 1 == count;
+        let length = match pieces {
+            Pieces::NoLength if index == 0 => "zz".to_owned(),
+            Pieces::TooShort if is_last => format!("{:x}", piece.len() + 1000),
+            _ => format!("{:x}", piece.len()),
+        };
+        stream.write_all(length.as_bytes()).await?;
+        stream.write_all(b"\r\n").await?;
         stream.write_all(piece).await?;
+        if pieces == Pieces::TooShort && is_last {
+            return Ok(());
+        }
         stream.write_all(b"\r\n").await?;
     }
-    if is_whole { stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+    if is_whole && pieces == Pieces::Good { stream.write_all(b"0\r\n\r\n").await } else { Ok(()) }
 }
 
 fn head_bytes(response: &Response, delivery: &Delivery, keep_alive: bool) -> Vec<u8> {
@@ -248,6 +267,9 @@ fn head_bytes(response: &Response, delivery: &Delivery, keep_alive: bool) -> Vec
     let mut said_length = false;
     for (name, value) in &response.headers {
         let value = if name == "content-length" {
+            if delivery.chunked.is_some() {
+                continue;
+            }
             said_length = true;
             &length
         } else {
@@ -255,7 +277,10 @@ fn head_bytes(response: &Response, delivery: &Delivery, keep_alive: bool) -> Vec
         };
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if delivery.chunked {
+    for (name, value) in &delivery.more_headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if delivery.chunked.is_some() {
         head.push_str("transfer-encoding: chunked\r\n");
     } else if !said_length && !matches!(response.status, 204 | 304) {
         head.push_str(&format!("content-length: {length}\r\n"));

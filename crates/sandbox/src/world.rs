@@ -6,7 +6,7 @@ use crate::data::files::{self, AudioFile};
 use crate::data::leads::Lead;
 use crate::message::Request;
 use crate::movement::Moved;
-use crate::script::Step;
+use crate::script::{Asked, Script, Step, Turn};
 use crate::session::Refreshes;
 use crate::{Account, Options, Ready, RecordingOf, SandboxError, SeenRequest, TwilioAccount};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -101,6 +101,8 @@ pub(crate) struct State {
     /// Sessions of an earlier epoch are over.
     pub epoch: u64,
     pub tokens_made: u64,
+    /// The token that was given last and not used yet.
+    pub csrf: Option<String>,
     pub moved: Moved,
 }
 
@@ -115,7 +117,8 @@ pub(crate) struct World {
     state: Mutex<State>,
     pub twilio: crate::twilio::Side,
     answers: AtomicU64,
-    seen: Mutex<(Vec<SeenRequest>, Vec<u64>)>,
+    seen: Mutex<Vec<SeenRequest>>,
+    faults: Mutex<(Script, Vec<Turn>)>,
 }
 
 /// Where a call's audio is.
@@ -167,9 +170,10 @@ impl World {
             refreshes: Refreshes::default(),
             epoch: 0,
             tokens_made: 0,
+            csrf: None,
             moved: Moved::default(),
         };
-        let counters = vec![0; options.script.len()];
+        let faults = (options.script.clone(), vec![Turn::default(); options.script.len()]);
         Ok(Self {
             options,
             anchor_us,
@@ -179,7 +183,8 @@ impl World {
             state: Mutex::new(state),
             twilio: crate::twilio::Side::default(),
             answers: AtomicU64::new(0),
-            seen: Mutex::new((Vec::new(), counters)),
+            seen: Mutex::default(),
+            faults: Mutex::new(faults),
         })
     }
 
@@ -228,11 +233,11 @@ impl World {
     }
 
     pub(crate) fn seen(&self) -> Vec<SeenRequest> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn seen_count(&self) -> usize {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.len()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Remembers a request and gives what the script wants done to its answer.
@@ -251,10 +256,27 @@ impl World {
             at_ms: self.now_ms(),
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.0.len() < SEEN_REQUESTS {
-            seen.0.push(one);
+        if seen.len() < SEEN_REQUESTS {
+            seen.push(one);
         }
-        self.options.script.steps_for(&mut seen.1, &request.method, &request.path, &request.target())
+        drop(seen);
+        let target = request.target();
+        let asked = Asked {
+            method: &request.method,
+            path: &request.path,
+            target: &target,
+            now_ms: self.now_ms(),
+            seed: self.options.seed,
+        };
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let (script, turns) = &mut *faults;
+        script.steps_for(turns, &asked)
+    }
+
+    /// Other faults from now on; every rule counts from one.
+    pub(crate) fn set_script(&self, script: Script) {
+        let turns = vec![Turn::default(); script.len()];
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = (script, turns);
     }
 
     /// Every cookie and refresh token given so far is worth nothing.

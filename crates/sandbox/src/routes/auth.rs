@@ -116,6 +116,7 @@ pub(super) fn csrf(visit: &Visit) -> Response {
     state.tokens_made += 1;
     let word = |salt| crate::data::mix(visit.world.seed(), salt, state.tokens_made);
     let token = format!("{:016x}{:016x}{:016x}{:016x}", word(90), word(91), word(92), word(93));
+    state.csrf = Some(token.clone());
     Response::json(200, &json!({"csrfToken": token}))
 }
 

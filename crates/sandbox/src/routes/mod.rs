@@ -85,6 +85,7 @@ fn find(method: &str, segments: &[&str]) -> Option<Endpoint> {
         ["sandbox", "twilio-key"] => endpoint("GET", Open, settings::twilio_key),
         ["sandbox", "requests"] => endpoint("GET", Open, settings::seen_requests),
         ["sandbox", "move"] => endpoint("POST", Open, moving::go_on),
+        ["sandbox", "script"] => endpoint("POST", Open, settings::set_script),
         ["sandbox", "truth"] => endpoint("GET", Open, moving::truth),
         ["sandbox", "past"] => endpoint("GET", Open, moving::past),
         ["api", "auth", "login"] => endpoint("POST", Open, auth::login),

@@ -80,3 +80,14 @@ pub(super) fn twilio_key(visit: &Visit) -> Response {
     let key = visit.world.twilio.key();
     Response::json(200, &json!({"sid": key.sid(), "private_key_pem": key.private_key_pem()}))
 }
+
+/// Other faults from now on: the body is a script.
+pub(super) fn set_script(visit: &Visit) -> Response {
+    match crate::Script::parse(&String::from_utf8_lossy(&visit.request.body)) {
+        Ok(script) => {
+            visit.world.set_script(script);
+            Response::json(200, &json!({}))
+        }
+        Err(error) => Response::json(400, &json!({"error": error.to_string()})),
+    }
+}

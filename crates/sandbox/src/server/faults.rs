@@ -1,7 +1,7 @@
 //! From a request to an answer and the way it is to be delivered: the script's steps, applied.
 
 use crate::message::{Request, Response};
-use crate::script::{LengthLie, Step};
+use crate::script::{Coding, LengthLie, Pieces, Step};
 use crate::world::World;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -20,7 +20,9 @@ pub(super) struct Delivery {
     pub stall_after: Option<u64>,
     pub cut_after: Option<u64>,
     pub reset: bool,
-    pub chunked: bool,
+    pub chunked: Option<Pieces>,
+    /// Written as they are, beside what is there.
+    pub more_headers: Vec<(String, String)>,
     pub length_lie: Option<LengthLie>,
 }
 
@@ -51,8 +53,10 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
         // A server that does not know ranges answers with the whole file.
         request.headers.retain(|(name, _)| name != "range");
     }
-    let mut response = match steps.iter().find_map(|step| replacement(step, &request.path)) {
+    let redirect = steps.iter().find(|step| matches!(step, Step::Redirect(_)));
+    let mut response = match redirect.into_iter().chain(&steps).find_map(|step| replacement(step, &request.path)) {
         Some(replaced) => replaced,
+        None if steps.contains(&Step::NeedCsrf) && !spends_csrf(world, &request) => refused_by_csrf(),
         None if steps.contains(&Step::Reset) && !steps.iter().any(|step| matches!(step, Step::CutAfter(_))) => {
             Response::new(500)
         }
@@ -80,12 +84,13 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
                 response.set("content-encoding", "gzip");
                 replace_body(&mut response, packed);
             }
-            Step::Chunked => delivery.chunked = true,
+            Step::Chunked(pieces) => delivery.chunked = Some(pieces),
+            Step::AddHeader(name, value) => delivery.more_headers.push((name, value)),
             Step::Html => {
                 response.set("content-type", "text/html; charset=utf-8");
                 replace_body(&mut response, PAGE.as_bytes().to_vec());
             }
-            Step::Redirect(_) | Step::GzipBombBytes(_) | Step::ExpireSession => {}
+            Step::Redirect(_) | Step::Bomb(..) | Step::ExpireSession | Step::Portal | Step::NeedCsrf => {}
         }
     }
     (response, delivery)
@@ -102,8 +107,14 @@ fn replacement(step: &Step, path: &str) -> Option<Response> {
         Step::Status(code) if *code >= 300 && crate::twilio::is_ours(path) => Some(crate::twilio::failure(path, *code)),
         Step::Status(code) if *code >= 300 => Some(failure(*code)),
         Step::Redirect(url) => Some(Response::html(302, "").with("location", url.clone())),
-        Step::GzipBombBytes(bytes) => {
-            Some(Response::json(200, &json!({})).with("content-encoding", "gzip").with_body(gzip_of_zeros(*bytes)))
+        Step::Portal => Some(Response::html(200, PAGE)),
+        Step::Bomb(coding, bytes) => {
+            let (name, packed) = match coding {
+                Coding::Gzip => ("gzip", gzip_of_zeros(*bytes)),
+                Coding::Zstd => ("zstd", zstd_of_zeros(*bytes)),
+                Coding::Brotli => ("br", brotli_of_zeros(*bytes)),
+            };
+            Some(Response::json(200, &json!({})).with("content-encoding", name).with_body(packed))
         }
         _ => None,
     }
@@ -145,4 +156,54 @@ fn gzip_of_zeros(bytes: u64) -> Vec<u8> {
         left -= now as u64;
     }
     encoder.finish().unwrap_or_default()
+}
+
+/// Zstandard of that many zero bytes: one frame of run-length blocks (RFC 8878, 3.1.1), 4 bytes for each 128 KiB.
+fn zstd_of_zeros(bytes: u64) -> Vec<u8> {
+    const BLOCK_BYTES: u64 = 128 * 1024;
+    const RUN_LENGTH: u64 = 1;
+    // Magic number; no single segment, no checksum, no content size; a window of 128 KiB.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38];
+    let mut left = bytes;
+    loop {
+        let now = left.min(BLOCK_BYTES);
+        left -= now;
+        let is_last = u64::from(left == 0);
+        frame.extend_from_slice(&(is_last | RUN_LENGTH << 1 | now << 3).to_le_bytes()[..3]);
+        frame.push(0);
+        if is_last == 1 {
+            return frame;
+        }
+    }
+}
+
+/// Brotli of that many zero bytes.
+fn brotli_of_zeros(bytes: u64) -> Vec<u8> {
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, 1, 22);
+    let zeros = [0u8; 64 * 1024];
+    let mut left = bytes;
+    while left > 0 {
+        let now = usize::try_from(left).unwrap_or(usize::MAX).min(zeros.len());
+        // Writing into a Vec does not fail.
+        let _ = encoder.write_all(&zeros[..now]);
+        left -= now as u64;
+    }
+    encoder.into_inner()
+}
+
+/// Only what changes something needs a token.
+fn spends_csrf(world: &World, request: &Request) -> bool {
+    if matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+        return true;
+    }
+    let mut state = world.state();
+    let is_right = state.csrf.is_some() && request.header("x-csrftoken") == state.csrf.as_deref();
+    if is_right {
+        state.csrf = None;
+    }
+    is_right
+}
+
+fn refused_by_csrf() -> Response {
+    Response::json(403, &json!({"error": "forbidden", "reason": "csrf", "message": "CSRF token missing or incorrect"}))
 }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use aftercall_engine::secrets::{DbKey, open_root_key};
+use aftercall_engine::rotation::{May, open_root_key};
+use aftercall_engine::secrets::DbKey;
 use aftercall_engine::store::{self, StoreError, Upgraded};
 
 use crate::errors::AppError;
@@ -65,7 +66,7 @@ fn key_for(file: &Path, options: &StartOptions) -> Result<Option<DbKey>, AppErro
         }
         .into());
     }
-    Ok(Some(open_root_key(folder.path(), &options.key)?.db_key()))
+    Ok(Some(open_root_key(folder.path(), &options.key, May::Look)?.db_key()))
 }
 
 fn report(found: Upgraded) -> DatabaseReport {

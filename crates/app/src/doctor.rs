@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use aftercall_domain::error::Code;
-use aftercall_engine::secrets::KeyChoice;
+use aftercall_engine::secrets::{KeyChoice, KeyPlace, describe};
 use aftercall_engine::store::Store;
 use aftercall_engine::store::table::health::{self, Health};
 use aftercall_engine::sync::{CLOCK_WRONG_MS, last_success_at_ms};
@@ -58,12 +58,18 @@ pub async fn diagnose(options: &StartOptions) -> Diagnosis {
 }
 
 fn key(options: &StartOptions) -> Check {
-    match &options.key {
-        KeyChoice::Keychain => ok("key", "the key is kept by the keychain"),
-        KeyChoice::File(_) => {
+    let of_profile = ProfileFolder::of(options.profile.as_deref()).ok();
+    let place = of_profile.and_then(|folder| describe(folder.path()).ok()).and_then(|info| info.place);
+    match (&options.key, place) {
+        (KeyChoice::File(_), None) | (_, Some(KeyPlace::File)) => {
             warn("key", "the key lies in a file", "keep the file on a disk that is encrypted, or use the keychain")
         }
-        KeyChoice::Passphrase(_) => ok("key", "the key is made from a passphrase"),
+        (KeyChoice::Passphrase(_), None) | (_, Some(KeyPlace::Passphrase)) => {
+            ok("key", "the key is sealed with a passphrase")
+        }
+        (KeyChoice::OfProfile | KeyChoice::Known(_), None) | (_, Some(KeyPlace::Keychain)) => {
+            ok("key", "the key is kept by the keychain")
+        }
     }
 }
 
@@ -83,6 +89,8 @@ fn disk(options: &StartOptions) -> Option<Check> {
 fn refused(error: &AppError) -> Check {
     let fix = match error.code() {
         Code::NoKeychain => "unlock the keychain, or name a key file with AFTERCALL_KEY_FILE",
+        Code::Locked => "give the passphrase with AFTERCALL_PASSPHRASE",
+        Code::WrongPassword => "give the profile's own passphrase",
         Code::KeyLost => "bring back the key, or start with another profile folder",
         Code::StoreTooNew => "update the app",
         Code::StoreDamaged => "move the library aside and bring back a copy from the folder of backups, then sync",

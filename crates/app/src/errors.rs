@@ -7,6 +7,7 @@ use aftercall_domain::ids::InvalidId;
 use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::outbox::OutboxError;
 use aftercall_engine::queue::QueueError;
+use aftercall_engine::rotation::RotationError;
 use aftercall_engine::secrets::SecretsError;
 use aftercall_engine::store::StoreError;
 use aftercall_engine::sync::SyncError;
@@ -83,6 +84,15 @@ pub enum AppError {
     /// The start was refused, and with it everything that needs the library.
     #[error("{0}")]
     Refused(Arc<AppError>),
+}
+
+impl From<RotationError> for AppError {
+    fn from(error: RotationError) -> Self {
+        match error {
+            RotationError::Secrets(error) => Self::Secrets(error),
+            RotationError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 fn reason_suffix(reason: Option<Reason>) -> String {

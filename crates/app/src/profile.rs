@@ -183,7 +183,7 @@ pub fn key_choice_from_env() -> KeyChoice {
     }
     match variable(PASSPHRASE_VARIABLE).and_then(|text| text.into_string().ok()) {
         Some(text) => KeyChoice::Passphrase(SecretString::from(text)),
-        None => KeyChoice::Keychain,
+        None => KeyChoice::OfProfile,
     }
 }
 

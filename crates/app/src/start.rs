@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
 use aftercall_domain::ids::{CallSid, LeadId};
+use aftercall_engine::rotation::{May, open_root_key};
 pub use aftercall_engine::secrets::KeyChoice;
-use aftercall_engine::secrets::{RootKey, open_root_key};
+use aftercall_engine::secrets::{self, RootKey};
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::sync::{Depth, SyncError, SyncLoop, SyncStatus, TwilioLoop, read_opened, sync_once, sync_twilio};
@@ -531,7 +532,7 @@ struct Opened {
 fn open(options: &StartOptions) -> Result<Opened, AppError> {
     let folder = ProfileFolder::of(options.profile.as_deref())?;
     if options.access == Access::Read && folder.has_library() {
-        let key = open_root_key(folder.path(), &options.key)?;
+        let key = open_root_key(folder.path(), &options.key, May::Look)?;
         match Store::open_for_reading(&folder.library(), &key.db_key()) {
             Ok(store) => return with_vault(store, &folder, &key, None),
             // Nobody has opened it since the update: this process does what the window would do.
@@ -546,7 +547,8 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
         folder.prepare()?;
     }
     log::start(&folder.logs());
-    let key = open_root_key(folder.path(), &options.key)?;
+    let key = open_root_key(folder.path(), &options.key, May::Mend)?;
+    secrets::tidy(folder.path())?;
     let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
     with_vault(store, &folder, &key, Some(lock))
 }

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sync", &["upstream", "store"]),
     ("outbox", &["upstream", "store"]),
     ("queue", &["upstream", "store", "vault"]),
+    ("rotation", &["secrets", "store", "vault"]),
 ];
 
 const SOURCE: &str = "crates/engine/src/";

@@ -50,6 +50,23 @@ pub(super) fn create(path: &Path, key: &RootKey) -> Result<(), SecretsError> {
     Ok(())
 }
 
+/// Keeps the key in a file of that name: what was there before stays until the new one is whole and synced.
+pub(super) fn replace(path: &Path, key: &RootKey) -> Result<(), SecretsError> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = std::path::PathBuf::from(part);
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    create(&part, key)?;
+    fs::rename(&part, path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        sync_folder(folder)?;
+    }
+    Ok(())
+}
+
 /// Overwrites and removes the key file; one that is not there is as good as removed. A file that holds no key is
 /// somebody else's, and stays.
 pub(super) fn remove(path: &Path) -> Result<(), SecretsError> {

@@ -26,8 +26,8 @@ pub(super) fn get(store: &Arc<CredentialStore>, profile: &str) -> Result<Option<
     let secret = match store.build(SERVICE, profile, None).and_then(|entry| entry.get_secret()) {
         Ok(secret) => Zeroizing::new(secret),
         Err(Error::NoEntry) => return Ok(None),
-        // Locked, refused or not there at all: a person can do something about each of these.
-        Err(_) => return Err(SecretsError::NoKeychain),
+        // It is there and does not open, or holds something that is no entry of ours: a person can do something about it.
+        Err(_) => return Err(SecretsError::KeychainClosed),
     };
     let key: [u8; 32] = secret.as_slice().try_into().map_err(|_| SecretsError::WrongKey)?;
     Ok(Some(RootKey(Zeroizing::new(key))))
@@ -35,8 +35,8 @@ pub(super) fn get(store: &Arc<CredentialStore>, profile: &str) -> Result<Option<
 
 /// Keeps the key, and reads it back: a keychain that forgets at once is none.
 pub(super) fn set(store: &Arc<CredentialStore>, profile: &str, key: &RootKey) -> Result<(), SecretsError> {
-    let entry = store.build(SERVICE, profile, None).map_err(|_| SecretsError::NoKeychain)?;
-    entry.set_secret(key.0.as_slice()).map_err(|_| SecretsError::NoKeychain)?;
+    let entry = store.build(SERVICE, profile, None).map_err(|_| SecretsError::KeychainClosed)?;
+    entry.set_secret(key.0.as_slice()).map_err(|_| SecretsError::KeychainClosed)?;
     match get(store, profile)? {
         Some(kept) if kept.0 == key.0 => Ok(()),
         _ => Err(SecretsError::NoKeychain),
@@ -47,6 +47,6 @@ pub(super) fn set(store: &Arc<CredentialStore>, profile: &str, key: &RootKey) ->
 pub(super) fn remove(store: &Arc<CredentialStore>, profile: &str) -> Result<(), SecretsError> {
     match store.build(SERVICE, profile, None).and_then(|entry| entry.delete_credential()) {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
-        Err(_) => Err(SecretsError::NoKeychain),
+        Err(_) => Err(SecretsError::KeychainClosed),
     }
 }

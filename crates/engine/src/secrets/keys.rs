@@ -2,17 +2,10 @@
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::{constant_time, hkdf, rand};
-use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use super::SecretsError;
-
-/// Argon2id: 64 MiB, three passes, one lane. About a fifth of a second on a laptop.
-const ARGON2_KIB: u32 = 64 * 1024;
-const ARGON2_PASSES: u32 = 3;
-const ARGON2_LANES: u32 = 1;
 
 /// Bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, SecretsError> {
@@ -71,16 +64,6 @@ impl RootKey {
     /// 64 hex digits, wiped when dropped.
     pub(crate) fn hex(&self) -> Zeroizing<String> {
         Zeroizing::new(hex::encode(self.0.as_slice()))
-    }
-
-    /// The same one every time for the same words and salt.
-    pub(crate) fn from_passphrase(passphrase: &SecretString, salt: &[u8]) -> Result<Self, SecretsError> {
-        let params = Params::new(ARGON2_KIB, ARGON2_PASSES, ARGON2_LANES, Some(32)).map_err(|_| SecretsError::NoKey)?;
-        let mut key = Zeroizing::new([0; 32]);
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase.expose_secret().as_bytes(), salt, key.as_mut_slice())
-            .map_err(|_| SecretsError::NoKey)?;
-        Ok(Self(key))
     }
 
     fn derive<const N: usize>(&self, purpose: &[u8]) -> Zeroizing<[u8; N]> {

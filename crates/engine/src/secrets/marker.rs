@@ -2,39 +2,71 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RECORDINGS_FOLDER, SecretsError, random};
+use super::envelope::Envelope;
+use super::{RECORDINGS_FOLDER, RootKey, SecretsError, random};
 
 /// The database's file within a profile.
 pub const LIBRARY_FILE: &str = "library.db";
 const MARKER_FILE: &str = "profile.json";
-const FORMAT: u32 = 1;
+/// 1 had a salt in place of an envelope: the passphrase made the root key itself.
+const FORMAT: u32 = 2;
 /// Far above what any version writes.
 const MARKER_BYTES_MAX: u64 = 64 * 1024;
 
-/// Where the key of this profile was when it was made. Only told to people: the check value decides.
+/// Where the root key of a profile lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum KeyPlace {
+pub enum KeyPlace {
+    /// In the keychain of the operating system.
     Keychain,
+    /// In a file that only its owner may read.
     File,
+    /// In the profile, sealed with a passphrase.
     Passphrase,
+}
+
+/// The key that a rotation is about to put in place.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Next {
+    pub(super) key_check: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) envelope: Option<Envelope>,
+}
+
+/// A place that may hold a copy of the key which is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Leftover {
+    Keychain,
+    File(PathBuf),
 }
 
 /// The marker of a profile.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Marker {
-    format: u32,
+    pub(super) format: u32,
     /// Random; names the entry in the keychain, so that two profiles have two keys.
     pub(super) profile: String,
     pub(super) key: KeyPlace,
-    /// Of Argon2id, hex.
-    salt: String,
     /// Tells whether a key is this profile's.
     pub(super) key_check: String,
+    /// The file that a person chose in the window. One that a variable names is named by it each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) envelope: Option<Envelope>,
+    /// A rotation is under way: the library is sealed with this key or with the former one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<Next>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) leftovers: Vec<Leftover>,
+    /// Of format 1 only.
+    #[serde(default, skip_serializing)]
+    pub(super) salt: Option<String>,
 }
 
 impl Marker {
@@ -43,9 +75,18 @@ impl Marker {
             format: FORMAT,
             profile: hex::encode(random::<16>()?.as_slice()),
             key: KeyPlace::Keychain,
-            salt: hex::encode(random::<16>()?.as_slice()),
             key_check: String::new(),
+            key_file: None,
+            envelope: None,
+            next: None,
+            leftovers: Vec::new(),
+            salt: None,
         })
+    }
+
+    /// Whether a key is this profile's; during a rotation, the one before or the one after it.
+    pub(super) fn fits(&self, key: &RootKey) -> bool {
+        key.fits(&self.key_check) || self.next.as_ref().is_some_and(|next| key.fits(&next.key_check))
     }
 
     pub(super) fn read(profile_dir: &Path) -> Result<Option<Self>, SecretsError> {
@@ -62,7 +103,12 @@ impl Marker {
         if value.get("format").and_then(serde_json::Value::as_u64).is_some_and(|format| format > u64::from(FORMAT)) {
             return Err(SecretsError::TooNew);
         }
-        serde_json::from_value(value).map(Some).map_err(|_| SecretsError::BadMarker)
+        let mut marker: Self = serde_json::from_value(value).map_err(|_| SecretsError::BadMarker)?;
+        if let (1, KeyPlace::Passphrase, Some(salt)) = (marker.format, marker.key, marker.salt.take()) {
+            marker.envelope = Some(Envelope::of_format_1(salt));
+        }
+        marker.format = FORMAT;
+        Ok(Some(marker))
     }
 
     /// Whole or not at all: a temporary file, synced, renamed, the folder synced.
@@ -83,17 +129,26 @@ impl Marker {
         Ok(())
     }
 
-    /// Removes it, and with it the salt that a passphrase needs. Synced.
+    /// Removes it, and with it the envelope that a passphrase opens, whose bytes are overwritten first. Synced.
     pub(super) fn remove(profile_dir: &Path) -> Result<(), SecretsError> {
-        match fs::remove_file(profile_dir.join(MARKER_FILE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+        let path = profile_dir.join(MARKER_FILE);
+        match fs::metadata(&path) {
+            Ok(about) if about.is_file() && about.len() <= MARKER_BYTES_MAX => {
+                let mut file = OpenOptions::new().write(true).open(&path)?;
+                file.write_all(&vec![b' '; usize::try_from(about.len()).unwrap_or_default()])?;
+                file.sync_all()?;
+                fs::remove_file(&path)?;
+            }
+            Ok(_) => fs::remove_file(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(sync_folder(profile_dir)?)
     }
 
-    pub(super) fn salt(&self) -> Result<Vec<u8>, SecretsError> {
-        hex::decode(&self.salt).map_err(|_| SecretsError::BadMarker)
+    /// Where it lies.
+    pub(super) fn path(profile_dir: &Path) -> PathBuf {
+        profile_dir.join(MARKER_FILE)
     }
 }
 

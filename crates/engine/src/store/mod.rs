@@ -6,6 +6,7 @@ mod list_key;
 mod migrate;
 pub(crate) mod open;
 mod overview;
+mod rekey;
 mod row_hash;
 mod search;
 pub mod table;
@@ -24,6 +25,7 @@ pub use self::changes::{ChangeSet, Tag};
 pub use self::error::StoreError;
 pub use self::migrate::{Upgraded, check, latest_version, upgrade};
 pub use self::overview::Overview;
+pub(crate) use self::rekey::{copies, opens, rekey, remove_part};
 pub use self::row_hash::{Upserted, of_raw as hash_of_raw};
 
 use self::open::{Access, Look};

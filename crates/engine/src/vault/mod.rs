@@ -18,6 +18,8 @@ pub use self::intake::Intake;
 pub use self::sweep::Swept;
 pub use crate::store::table::recordings::StoredFile;
 
+pub(crate) use self::wrap::rewrap;
+
 use self::layout::Layout;
 use crate::secrets::{FileKek, private_folder, sync_folder};
 

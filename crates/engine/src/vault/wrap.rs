@@ -34,3 +34,8 @@ pub(super) fn unwrap(kek: &FileKek, wrapped: &[u8], id: &RecordingId) -> Result<
     let key: &[u8; 32] = (&*key).try_into().map_err(|_| VaultError::WrongKey)?;
     Ok(Zeroizing::new(*key))
 }
+
+/// The same key, wrapped by another.
+pub(crate) fn rewrap(from: &FileKek, to: &FileKek, wrapped: &[u8], id: &RecordingId) -> Result<Vec<u8>, VaultError> {
+    wrap(to, &*unwrap(from, wrapped, id)?, id)
+}

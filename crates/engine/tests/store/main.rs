@@ -3,6 +3,7 @@
 mod frozen;
 mod lists;
 mod place;
+mod rotation;
 mod sealed;
 mod searching;
 mod secrets;

@@ -135,6 +135,26 @@ pub fn get(conn: &Connection, id: &RecordingId) -> Result<Option<RecordingRow>, 
     Ok(statement.query_row([id.as_str()], |row| from_row(row, 0)).optional()?.flatten())
 }
 
+/// Is given each wrapped key of a file, and answers it wrapped otherwise.
+pub(crate) type Rewrap<'a> = &'a mut dyn FnMut(&RecordingId, &[u8]) -> Option<Vec<u8>>;
+
+/// Gives every wrapped key of a file to `rewrap` and keeps what it answers; none leaves it as it is. Returns how many
+/// were kept.
+pub(crate) fn rewrap_all(conn: &Connection, rewrap: Rewrap<'_>) -> Result<u64, StoreError> {
+    let mut read = conn.prepare("SELECT id, wrapped_dek FROM recordings WHERE wrapped_dek IS NOT NULL")?;
+    let mut write = conn.prepare("UPDATE recordings SET wrapped_dek = ?2 WHERE id = ?1")?;
+    let found = read.query_map([], |row| Ok((row.get::<_, Checked<RecordingId>>(0)?.0, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut count = 0;
+    // All of them first: a statement that reads must not meet the rows that another writes.
+    for (id, wrapped) in found.collect::<Result<Vec<_>, _>>()? {
+        if let Some(wrapped) = rewrap(&id, &wrapped) {
+            write.execute((id.as_str(), wrapped))?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 /// A call's recordings that somebody asked for, the first first.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ import { Changes } from './data/changes';
 import { CallsModel, LeadsModel } from './data/lists.svelte';
 import { Peaks } from './data/peaks.svelte';
 import { Query } from './data/query.svelte';
+import { Doctor } from './features/doctor/doctor.svelte';
 import { HostError, type Host } from './host';
 import { Keys } from './keys/keys';
 import { Player } from './player/player.svelte';
@@ -14,7 +15,8 @@ import type { Word } from './text/en';
 export type Screen =
   | { readonly at: 'calls' }
   | { readonly at: 'leads' }
-  | { readonly at: 'lead'; readonly id: string; readonly from: 'calls' | 'leads' };
+  | { readonly at: 'lead'; readonly id: string; readonly from: 'calls' | 'leads' }
+  | { readonly at: 'doctor'; readonly from: 'calls' | 'leads' };
 
 /** Where the next and the previous call are looked for: the list from which this one was started. */
 export type Listening =
@@ -45,6 +47,7 @@ export class App {
   readonly peaks: Peaks;
   readonly calls: CallsModel;
   readonly leads: LeadsModel;
+  readonly doctor: Doctor;
   /** What a person wrote that is not at the CRM yet. */
   readonly outbox: Query<OutboxState>;
   /** Notes that are being typed, by lead: leaving the page loses none. */
@@ -60,6 +63,8 @@ export class App {
   listening = $state.raw<Listening>();
   /** The sign-in form stands over the library, because the session ended. */
   signingIn = $state(false);
+  /** The doctor stands where the library would, because the start was refused. */
+  doctorAlone = $state(false);
   /** Wall clock in milliseconds, every second; `minuteMs` moves once a minute, for lists. */
   nowMs = $state(Date.now());
   minuteMs = $state(Date.now());
@@ -74,6 +79,7 @@ export class App {
     this.peaks = new Peaks(host);
     this.calls = new CallsModel(host, this.changes);
     this.leads = new LeadsModel(host, this.changes);
+    this.doctor = new Doctor(host);
     this.outbox = new Query<OutboxState>(this.changes, ['outbox', 'account']);
     this.changes.onSync((state) => {
       this.sync = state;

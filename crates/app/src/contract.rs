@@ -15,10 +15,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
 
+use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
-use crate::handlers;
 use crate::start::Boot;
+use crate::{doctor, handlers};
 
 /// Declares the commands: `name: Arguments => Reply`. The handler of `name` is `handlers::name`.
 macro_rules! contract {
@@ -127,6 +128,12 @@ contract! {
     player_volume: PlayerVolumeAsk => PlayerState;
     /// What the player does.
     player_state: Nothing => PlayerState;
+    /// Which steps the doctor takes. Works over a refused start, too.
+    doctor_steps: Nothing => DoctorSteps;
+    /// One step of the doctor's; ten seconds at most. Works over a refused start, too.
+    doctor_look: DoctorAsk => DoctorLooked;
+    /// Mends what can be mended. Works over a refused start, too; where it says `restart`, the page loads anew.
+    doctor_mend: Nothing => DoctorMending;
 }
 
 fn arguments<T: DeserializeOwned>(args: Value) -> Result<T, AppError> {
@@ -152,6 +159,11 @@ pub fn typescript() -> Vec<(&'static str, String)> {
     text.push_str(&words("Side", "Who speaks on a channel.", [Side::Agent, Side::Customer].map(Side::as_str)));
     text.push_str(&words("StatusColour", "Hue of a lead's status.", StatusColour::ALL.map(StatusColour::as_str)));
     text.push_str(&words("DraftPhase", "Where a note that is not sent yet stands.", Phase::ALL.map(Phase::as_str)));
+    text.push_str(&words("DoctorStep", "A step of the doctor's.", doctor::Step::ALL.map(doctor::Step::as_str)));
+    text.push_str(&words("DoctorCheck", "A check of the doctor's.", doctor::CHECKS.iter().copied()));
+    let findings = doctor::Finding::ALL.iter().map(|finding| finding.as_str());
+    text.push_str(&words("DoctorFinding", "What a check of the doctor's found.", findings));
+    text.push_str(&words("DoctorMend", "What the doctor mended.", doctor::Mended::ALL.map(doctor::Mended::as_str)));
     for declaration in types.found.values() {
         text.push_str(declaration);
         text.push('\n');
@@ -185,8 +197,9 @@ impl TypeVisitor for Declarations<'_> {
 }
 
 /// The union of a closed list of words; the domain's own enums do not know TypeScript.
-fn words<const N: usize>(name: &str, doc: &str, words: [&str; N]) -> String {
-    format!("/** {doc} */\nexport type {name} = {};\n\n", words.map(|word| format!("\"{word}\"")).join(" | "))
+fn words(name: &str, doc: &str, words: impl IntoIterator<Item = &'static str>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| format!("\"{word}\"")).collect();
+    format!("/** {doc} */\nexport type {name} = {};\n\n", words.join(" | "))
 }
 
 fn doc_comment(text: &str, indent: &str) -> String {

@@ -1,12 +1,14 @@
 //! What each command of the contract does. One function per command, by its name.
 
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use secrecy::SecretString;
 
+use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::{App, Boot};
-use crate::{lead_page, notes, rows, settings, sides, sound};
+use crate::{doctor, lead_page, notes, rows, settings, sides, sound};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -18,6 +20,11 @@ fn app(boot: &Boot) -> Result<&App, AppError> {
 /// A failure as it crosses to the window, and once into the log.
 pub(crate) fn told(boot: &Boot, command: &str, error: &AppError) -> WireError {
     let r#ref = format!("{:x}", boot.now_ms());
+    // Who listens is told when it comes, never that a gateway failed: the doctor counts where that does not hold.
+    let is_listening = command.starts_with("player_") || command.starts_with("recording_");
+    if let (Boot::Ready(app), true, Code::ServerUnavailable) = (boot, is_listening, error.code()) {
+        app.count_shown(503);
+    }
     tracing::warn!(command, code = error.code().as_str(), r#ref, "a command failed");
     WireError { code: error.code(), retry_after_ms: error.retry_after_ms(), r#ref }
 }
@@ -168,4 +175,27 @@ pub(crate) async fn player_volume(boot: &Boot, ask: PlayerVolumeAsk) -> Result<P
 
 pub(crate) async fn player_state(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
     Ok(app(boot)?.deck()?.state())
+}
+
+pub(crate) async fn doctor_steps(_: &Boot, _: Nothing) -> Result<DoctorSteps, AppError> {
+    Ok(DoctorSteps { steps: doctor::Step::ALL.map(doctor::Step::as_str).to_vec() })
+}
+
+pub(crate) async fn doctor_look(boot: &Boot, ask: DoctorAsk) -> Result<DoctorLooked, AppError> {
+    let found = doctor::Patient::of(boot).look(ask.step.parse()?).await;
+    let view = |one: doctor::Found| DoctorFound {
+        check: one.finding.check(),
+        finding: one.finding.as_str(),
+        status: one.finding.status(),
+        n: one.n,
+        what: one.what,
+        is_mendable: one.finding.is_mendable(),
+    };
+    Ok(DoctorLooked { found: found.into_iter().map(view).collect() })
+}
+
+pub(crate) async fn doctor_mend(boot: &Boot, _: Nothing) -> Result<DoctorMending, AppError> {
+    let mending = doctor::mend(boot).await?;
+    let done = mending.done.iter().map(|one| DoctorMended { mend: one.as_str(), n: one.n() }).collect();
+    Ok(DoctorMending { done, restart: mending.restart })
 }

@@ -1,5 +1,6 @@
 //! The application without a window: the only place where the vault meets the player.
 
+mod answers;
 pub mod contract;
 pub mod database;
 mod deck;

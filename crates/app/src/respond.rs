@@ -56,6 +56,9 @@ impl Boot {
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             response
         });
+        if let (Some(app), 502..=504) = (&app, response.status().as_u16()) {
+            app.count_shown(response.status().as_u16());
+        }
         if response.status() == StatusCode::INTERNAL_SERVER_ERROR
             && let (Some(app), Some(id)) = (app, stored)
         {

@@ -1,5 +1,6 @@
 //! From a folder to a running app, or to a reason why not. The window opens either way.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use aftercall_domain::ids::{CallSid, LeadId};
 use aftercall_engine::rotation::{May, open_root_key};
 pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{self, RootKey};
+use aftercall_engine::store::table::answers::Origin;
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::sync::{Depth, SyncError, SyncLoop, SyncStatus, TwilioLoop, read_opened, sync_once, sync_twilio};
@@ -29,7 +31,7 @@ use crate::library::Library;
 use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
-use crate::{fetch, log, session, syncing, twilio};
+use crate::{answers, fetch, log, session, syncing, twilio};
 
 /// A lead that is opened again is read again after this long.
 const OPENED_AGAIN_AFTER_MS: i64 = 15_000;
@@ -87,10 +89,16 @@ pub enum Boot {
 /// Why the library is not open.
 pub struct Refusal {
     error: Arc<AppError>,
-    clock: Arc<dyn Clock>,
+    options: StartOptions,
+    /// What was in the way is mended: the window needs another start.
+    pub(crate) over: AtomicBool,
 }
 
 impl Refusal {
+    pub(crate) fn options(&self) -> &StartOptions {
+        &self.options
+    }
+
     /// The reason.
     pub fn to_error(&self) -> AppError {
         AppError::Refused(Arc::clone(&self.error))
@@ -105,12 +113,11 @@ impl Refusal {
 impl Boot {
     /// Starts the app.
     pub async fn start(options: StartOptions) -> Self {
-        let clock = options.clock.clone();
-        match App::start(options).await {
+        match App::start(options.clone()).await {
             Ok(app) => Self::Ready(app),
             Err(error) => {
                 tracing::error!(code = error.code().as_str(), %error, "the start was refused");
-                Self::Refused(Refusal { error: Arc::new(error), clock })
+                Self::Refused(Refusal { error: Arc::new(error), options, over: AtomicBool::new(false) })
             }
         }
     }
@@ -123,9 +130,13 @@ impl Boot {
         }
     }
 
-    /// The profile was wiped: nothing works here any more, and a new start begins with an empty one.
+    /// The profile was wiped, or its library replaced: nothing works here any more, and a new start begins with what is
+    /// there now.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Ready(app) if app.0.over.load(Ordering::SeqCst))
+        match self {
+            Self::Ready(app) => app.0.over.load(Ordering::SeqCst),
+            Self::Refused(refusal) => refusal.over.load(Ordering::SeqCst),
+        }
     }
 
     /// Saves and stops.
@@ -138,7 +149,7 @@ impl Boot {
     pub(crate) fn now_ms(&self) -> i64 {
         match self {
             Self::Ready(app) => app.clock().now_ms(),
-            Self::Refused(refusal) => refusal.clock.now_ms(),
+            Self::Refused(refusal) => refusal.options.clock.now_ms(),
         }
     }
 }
@@ -172,6 +183,9 @@ pub(crate) struct Inner {
     access: Access,
     key_in_file: bool,
     limits: Limits,
+    options: StartOptions,
+    /// Answers per origin and status that are not in the library yet.
+    pub(crate) answered: Mutex<BTreeMap<(Origin, u16), u64>>,
     crm: Mutex<Option<Arc<Crm>>>,
     twilio: Mutex<Option<Arc<Twilio>>>,
     twilio_sync: Mutex<Option<TwilioLoop>>,
@@ -209,13 +223,16 @@ impl App {
             Access::Write | Access::Read => None,
         };
         let shown = syncing::never(&library.store).await?;
+        let options_access = options.access;
         let app = Self(Arc::new(Inner {
             library,
             folder: opened.folder,
             key: options.key.clone(),
             access: options.access,
             key_in_file: matches!(options.key, KeyChoice::File(_)),
-            limits: options.limits,
+            limits: options.limits.clone(),
+            options,
+            answered: Mutex::default(),
             crm: Mutex::new(None),
             twilio: Mutex::new(None),
             twilio_sync: Mutex::new(None),
@@ -231,15 +248,18 @@ impl App {
             stop,
             _lock: Mutex::new(opened.lock),
         }));
+        if options_access == Access::Window {
+            app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
+        }
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.
-        if options.access != Access::Read {
+        if options_access != Access::Read {
             match twilio::restore(app.store(), &app.0.limits, app.clock()).await {
                 Ok(Some(twilio)) => app.go_online_at_twilio(Arc::new(twilio)).await?,
                 Ok(None) => {}
                 Err(error) => tracing::warn!(code = error.code().as_str(), %error, "twilio is left out"),
             }
         }
-        if options.access != Access::Read
+        if options_access != Access::Read
             && let Some(crm) = session::restore(app.store(), &app.0.limits, app.clock()).await?
         {
             app.go_online(Arc::new(crm)).await?;
@@ -249,6 +269,7 @@ impl App {
 
     /// From now on this CRM is synced and fetched from.
     async fn go_online(&self, crm: Arc<Crm>) -> Result<(), AppError> {
+        self.keep_answers().await;
         *lock(&self.0.crm) = Some(Arc::clone(&crm));
         if self.0.access != Access::Window {
             return Ok(());
@@ -268,6 +289,7 @@ impl App {
 
     /// From now on Twilio is synced and fetched from, beside the CRM.
     async fn go_online_at_twilio(&self, twilio: Arc<Twilio>) -> Result<(), AppError> {
+        self.keep_answers().await;
         *lock(&self.0.twilio) = Some(Arc::clone(&twilio));
         if self.0.access != Access::Window {
             return Ok(());
@@ -443,6 +465,24 @@ impl App {
         Events::of(self.store(), player, self.0.sync_shown.subscribe())
     }
 
+    pub(crate) fn options(&self) -> &StartOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The servers that are asked, while somebody is signed in to them.
+    pub(crate) fn upstreams(&self) -> (Option<Arc<Crm>>, Option<Arc<Twilio>>) {
+        (lock(&self.0.crm).clone(), lock(&self.0.twilio).clone())
+    }
+
+    /// Whether this process may write to the library.
+    pub(crate) fn may_write(&self) -> bool {
+        self.0.access != Access::Read
+    }
+
     pub(crate) fn key_in_file(&self) -> bool {
         self.0.key_in_file
     }
@@ -483,6 +523,7 @@ impl App {
         }
         self.0.downloads.stop().await;
         self.0.sending.stop().await;
+        self.keep_answers().await;
         lock(&self.0.twilio).take();
         lock(&self.0.crm).take()
     }
@@ -516,7 +557,7 @@ impl App {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

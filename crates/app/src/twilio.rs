@@ -6,16 +6,11 @@ use aftercall_domain::clock::Clock;
 use aftercall_domain::ids::Source;
 use aftercall_engine::store::table::twilio::{self, TwilioAccount};
 use aftercall_engine::store::{Store, Tag};
-use aftercall_engine::sync::last_twilio_success_at_ms;
-use aftercall_engine::upstream::{
-    Limits, PrivateKey, Twilio, TwilioCredentials, UpstreamError, check_private_key, twilio_origin,
-};
+use aftercall_engine::upstream::{Limits, PrivateKey, Twilio, TwilioCredentials, check_private_key, twilio_origin};
 use secrecy::SecretString;
 
-use crate::doctor::{fail, ok, warn};
 use crate::errors::AppError;
-use crate::report::{Check, TwilioSignedIn};
-use crate::start::App;
+use crate::report::TwilioSignedIn;
 
 /// What somebody signs in to Twilio with.
 #[derive(Clone)]
@@ -91,32 +86,4 @@ pub(crate) async fn sign_in(
     let keys = written.await?;
     let twilio = client(&account, keys, limits, clock)?;
     Ok((twilio, TwilioSignedIn { source: Source::Twilio, account: account.account }))
-}
-
-/// What the doctor says of it; nothing where nobody signed in to it.
-pub(crate) async fn check(app: &App, limits: &Limits) -> Option<Check> {
-    let id = "twilio";
-    let twilio = match restore(app.store(), limits, app.clock()).await {
-        Ok(Some(twilio)) => twilio,
-        Ok(None) => return None,
-        Err(error) => return Some(fail(id, error.to_string(), "sign in to Twilio again")),
-    };
-    let last_ms = last_twilio_success_at_ms(app.store()).await.ok().flatten();
-    Some(match twilio.check().await {
-        Ok(()) => match last_ms {
-            Some(at_ms) => {
-                let minutes = (app.clock().now_ms() - at_ms).max(0) / 60_000;
-                ok(id, format!("Twilio takes the key; its last sync ended {minutes} minutes ago"))
-            }
-            None => warn(id, "Twilio takes the key, and was never synced", "sync"),
-        },
-        Err(error @ UpstreamError::BadCredentials) => {
-            fail(id, error.to_string(), "sign in to Twilio again with a key of this account and region")
-        }
-        Err(error @ UpstreamError::Forbidden) => {
-            fail(id, error.to_string(), "give the key the permissions to read calls and recordings")
-        }
-        Err(error @ UpstreamError::RateLimited { .. }) => warn(id, error.to_string(), "wait"),
-        Err(error) => warn(id, error.to_string(), "look at the network, or at Twilio's own page of disturbances"),
-    })
 }

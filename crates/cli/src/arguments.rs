@@ -155,7 +155,11 @@ pub enum Command {
         what: DbCommand,
     },
     /// Check everything, with the cause and one fix for what is wrong
-    Doctor,
+    Doctor {
+        /// Mend what can be mended first, and say what was done; no recording is ever removed
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 /// Where to sign in.

@@ -26,7 +26,10 @@ const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     let options = |access| StartOptions { profile: arguments.common.profile.clone(), ..StartOptions::from_env(access) };
     match &arguments.command {
-        Command::Doctor => {
+        Command::Doctor { repair } => {
+            if *repair {
+                mend(&options(Access::Write)).await?;
+            }
             let diagnosis = doctor::diagnose(&options(Access::Read)).await;
             let failed = diagnosis.checks.iter().any(|check| check.status == CheckStatus::Fail);
             if !failed {
@@ -77,6 +80,30 @@ pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
             result
         }
     }
+}
+
+/// What was done is told as it is done; what is left is for the checks after it.
+async fn mend(options: &StartOptions) -> Result<(), Failure> {
+    let mut nothing = true;
+    // Once more where the library had to be replaced first: then there is one to look into.
+    for _ in 0..2 {
+        let boot = Boot::start(options.clone()).await;
+        let mending = doctor::mend(&boot).await;
+        boot.close().await;
+        drop(boot);
+        let mending = mending?;
+        for done in &mending.done {
+            eprintln!("{done}");
+            nothing = false;
+        }
+        if !mending.restart {
+            break;
+        }
+    }
+    if nothing {
+        eprintln!("there was nothing to mend");
+    }
+    Ok(())
 }
 
 async fn open(options: StartOptions) -> Result<App, Failure> {

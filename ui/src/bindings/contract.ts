@@ -21,6 +21,18 @@ export type StatusColour = "gray" | "red" | "orange" | "yellow" | "green" | "blu
 /** Where a note that is not sent yet stands. */
 export type DraftPhase = "waiting" | "sending" | "refused" | "conflict";
 
+/** A step of the doctor's. */
+export type DoctorStep = "start" | "key" | "permissions" | "disk" | "library" | "recordings" | "network" | "sync" | "twilio" | "answers" | "audio";
+
+/** A check of the doctor's. */
+export type DoctorCheck = "start" | "key" | "permissions" | "disk" | "database" | "calendar_id" | "foreign_keys" | "queue" | "stuck_jobs" | "recordings" | "clock" | "dns" | "tls" | "session" | "sync" | "twilio" | "upstream" | "gateway_shown" | "audio_device" | "doctor";
+
+/** What a check of the doctor's found. */
+export type DoctorFinding = "start_ok" | "start_no_keychain" | "start_key_lost" | "start_too_new" | "start_damaged" | "start_in_use" | "start_locked" | "start_wrong_passphrase" | "start_disk_full" | "start_other" | "key_in_keychain" | "key_in_file" | "key_from_passphrase" | "permissions_ok" | "permissions_open" | "permissions_of_system" | "disk_ok" | "disk_low" | "database_ok" | "database_broken" | "database_unreadable" | "indexes_missing" | "calendar_id_ok" | "calendar_id_no_index" | "calendar_id_missing" | "foreign_keys_ok" | "foreign_keys_dangling" | "queue_ok" | "queue_failing" | "queue_needs_you" | "stuck_jobs_none" | "stuck_jobs" | "recordings_none" | "recordings_ok" | "recordings_missing" | "recordings_damaged" | "clock_ok" | "clock_fits" | "clock_behind" | "clock_ahead" | "clock_impossible" | "dns_ok" | "dns_unused" | "dns_failed" | "tls_ok" | "tls_unused" | "tls_untrusted" | "tls_unknown" | "session_ok" | "session_none" | "session_ended" | "session_forbidden" | "session_offline" | "session_captive" | "session_gateway" | "session_unavailable" | "session_rate_limited" | "sync_ok" | "sync_never" | "twilio_ok" | "twilio_never_synced" | "twilio_bad_key" | "twilio_forbidden" | "twilio_rate_limited" | "twilio_unreachable" | "upstream_none" | "upstream_ok" | "upstream_gateway" | "gateway_shown_none" | "gateway_shown" | "audio_ok" | "audio_none" | "audio_slow" | "audio_refused" | "timed_out" | "panicked";
+
+/** What the doctor mended. */
+export type DoctorMend = "mended_permissions" | "mended_restored" | "mended_no_copy" | "mended_schema" | "mended_jobs" | "mended_recordings" | "mended_swept";
+
 /**
  * Who is signed in.
  */
@@ -326,6 +338,88 @@ offset: number,
  * The rows.
  */
 rows: Array<CallRow>, };
+
+/**
+ * One step.
+ */
+export type DoctorAsk = { 
+/**
+ * Its word.
+ */
+step: DoctorStep, };
+
+/**
+ * What one check found. No name, number, address or key.
+ */
+export type DoctorFound = { 
+/**
+ * Which check.
+ */
+check: DoctorCheck, 
+/**
+ * What it found; the sentences are the window's.
+ */
+finding: DoctorFinding, 
+/**
+ * How bad it is.
+ */
+status: "ok" | "warn" | "fail", 
+/**
+ * How many, or which HTTP status.
+ */
+n: number | null, 
+/**
+ * Counts by HTTP status, an error code, or a step's word.
+ */
+what: string | null, 
+/**
+ * The doctor can mend it.
+ */
+is_mendable: boolean, };
+
+/**
+ * What one step found.
+ */
+export type DoctorLooked = { 
+/**
+ * In the order of the checks; empty where there was nothing to look at.
+ */
+found: Array<DoctorFound>, };
+
+/**
+ * One thing that the doctor mended.
+ */
+export type DoctorMended = { 
+/**
+ * What; the sentence is the window's.
+ */
+mend: DoctorMend, 
+/**
+ * How many.
+ */
+n: number | null, };
+
+/**
+ * What the doctor mended.
+ */
+export type DoctorMending = { 
+/**
+ * In the order in which it was done; empty where there was nothing to do.
+ */
+done: Array<DoctorMended>, 
+/**
+ * The page has to load anew: the library was replaced.
+ */
+restart: boolean, };
+
+/**
+ * Which steps the doctor takes, in order.
+ */
+export type DoctorSteps = { 
+/**
+ * Words for `doctor_look`.
+ */
+steps: DoctorStep[], };
 
 /**
  * A language of the interface.
@@ -1037,4 +1131,10 @@ export interface Commands {
   player_volume: { args: PlayerVolumeAsk; reply: PlayerState };
   /** What the player does. */
   player_state: { args: Nothing; reply: PlayerState };
+  /** Which steps the doctor takes. Works over a refused start, too. */
+  doctor_steps: { args: Nothing; reply: DoctorSteps };
+  /** One step of the doctor's; ten seconds at most. Works over a refused start, too. */
+  doctor_look: { args: DoctorAsk; reply: DoctorLooked };
+  /** Mends what can be mended. Works over a refused start, too; where it says `restart`, the page loads anew. */
+  doctor_mend: { args: Nothing; reply: DoctorMending };
 }

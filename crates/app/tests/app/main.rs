@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failed test")]
 
 mod contract;
+mod doctor;
 mod leaving;
 mod listening;
 mod notes;

@@ -5,6 +5,7 @@ mod arguments;
 mod bad_input;
 mod campaigns;
 mod databases;
+mod doctor;
 mod hostile;
 mod leaving;
 mod notes;

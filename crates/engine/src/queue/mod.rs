@@ -8,12 +8,14 @@ mod failure;
 mod fetch;
 mod intake;
 mod ledger;
+mod mend;
 mod recover;
 mod runner;
 
 use std::io::{Read, Seek};
 
 pub use error::QueueError;
+pub use mend::{fetch_again, requeue_stuck};
 pub use runner::{Queue, QueueOptions, QueueParts};
 
 /// A stored recording, decrypted as it is read.

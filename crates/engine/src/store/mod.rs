@@ -23,7 +23,7 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use self::changes::{ChangeSet, Tag};
 pub use self::error::StoreError;
-pub use self::migrate::{Upgraded, check, latest_version, upgrade};
+pub use self::migrate::{Upgraded, check, latest_version, restore, upgrade};
 pub use self::overview::Overview;
 pub(crate) use self::rekey::{copies, opens, rekey, remove_part};
 pub use self::row_hash::{Upserted, of_raw as hash_of_raw};

@@ -102,9 +102,9 @@ impl Crm {
         self.http.requests()
     }
 
-    /// How often each status was answered so far.
-    pub fn answers_by_status(&self) -> BTreeMap<u16, u64> {
-        self.http.answers()
+    /// How often each status was answered since this was last asked; 0 is no answer.
+    pub fn take_answers(&self) -> BTreeMap<u16, u64> {
+        self.http.take_answers()
     }
 
     /// The session's cookie, when it is due to be written into the profile: after a sign-in or a refresh at once,

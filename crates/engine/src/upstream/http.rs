@@ -236,9 +236,13 @@ impl Http {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Answers per status so far.
-    pub(super) fn answers(&self) -> BTreeMap<u16, u64> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Answers per status since this was last asked; 0 is no answer.
+    pub(super) fn take_answers(&self) -> BTreeMap<u16, u64> {
+        std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn count_answer(&self, status: u16) {
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
     }
 
     /// A client for addresses that an answer named: it connects to public ones only, whatever their names lead to.
@@ -336,9 +340,9 @@ impl Http {
         self.requests.fetch_add(1, Ordering::Relaxed);
         // The time for the head of an answer. Sound has as long as it needs after that, while it comes at all.
         let sending = tokio::time::timeout(self.limits.json, request.send());
-        let response = sending.await.map_err(|_| UpstreamError::TimedOut)?.map_err(|error| cause(&error))?;
-        *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(response.status().as_u16()).or_default() +=
-            1;
+        let sent = sending.await.map_err(|_| UpstreamError::TimedOut).and_then(|sent| sent.map_err(|e| cause(&e)));
+        self.count_answer(sent.as_ref().map_or(0, |response| response.status().as_u16()));
+        let response = sent?;
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let now_ms = self.clock.now_ms();
         let retry_after_ms = header(RETRY_AFTER).and_then(|value| backoff::retry_after_ms(value, header(DATE), now_ms));

@@ -19,6 +19,19 @@ impl Origin {
         url
     }
 
+    /// Whether the name leads to an address: `None` where there is no name to look up.
+    pub async fn resolves(&self) -> Option<bool> {
+        let Some(Host::Domain(name)) = self.0.host() else { return None };
+        let port = self.0.port_or_known_default().unwrap_or(443);
+        let found = tokio::net::lookup_host((name, port)).await;
+        Some(found.is_ok_and(|mut found| found.next().is_some()))
+    }
+
+    /// What is sent there is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// The server runs on this computer: no proxy stands in between.
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {

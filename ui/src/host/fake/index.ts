@@ -13,6 +13,7 @@ import type {
   SyncState,
 } from '../../bindings/contract';
 import { HostError, type Args, type Command, type Host, type Reply } from '../port';
+import { FakeDoctor } from './doctor';
 import { FakeNotes, activityOf, remindersOf } from './notes';
 import { appointmentsOf, callOf, leadOf } from './people';
 import { inventedPeaks } from './sound';
@@ -29,7 +30,7 @@ function fail(code: Code): never {
 /**
  * A host with invented people, for `npm run dev` and for tests: every state of a recording, a server that prepares,
  * a player that moves. The address bar sets the scene: `?boot=sign_in|store_damaged…&lang=en&theme=dark&sync=offline
- * &calls=1000000&notes=offline&key_file=1&error=calls&wait=2000&player=…`.
+ * &calls=1000000&notes=offline&doctor=ill&key_file=1&error=calls&wait=2000&player=…`.
  */
 export function fakeHost(scene: URLSearchParams): Host {
   const nowMs = () => Date.now();
@@ -45,6 +46,10 @@ export function fakeHost(scene: URLSearchParams): Host {
   let signedIn = scene.get('boot') !== 'sign_in';
   const changed = new Map<string, Partial<CallRow>>();
   const notes = new FakeNotes(scene.get('notes') ?? '', (tags) => emit({ kind: 'changed', tags }));
+  const doctor = new FakeDoctor(
+    scene.get('doctor'),
+    ['sign_in', null].includes(scene.get('boot')) ? null : scene.get('boot'),
+  );
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   const sync: SyncState = {
@@ -353,6 +358,12 @@ export function fakeHost(scene: URLSearchParams): Host {
       return say({ position_ms, volume });
     },
     player_state: () => player,
+    doctor_steps: () => (scene.get('doctor') === 'failed' ? fail('internal') : doctor.steps()),
+    doctor_look: async ({ step }) => {
+      await new Promise((done) => setTimeout(done, Number(scene.get('doctor_ms') ?? 0)));
+      return doctor.look(step);
+    },
+    doctor_mend: () => (scene.get('doctor') === 'stuck' ? fail('profile_in_use') : doctor.mend()),
   };
 
   const loaded = scene.get('player');

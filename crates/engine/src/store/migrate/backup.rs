@@ -34,7 +34,7 @@ pub(super) fn make(conn: &Connection, path: &Path, key: Option<&DbKey>, now_ms: 
     }
     made?;
     crate::secrets::sync_folder(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
-    prune(folder, &prefix)?;
+    prune(path)?;
     Ok(copy)
 }
 
@@ -67,20 +67,27 @@ fn write(conn: &Connection, copy: &Path, key: Option<&DbKey>) -> Result<(), Stor
     Ok(())
 }
 
-fn prune(folder: &Path, prefix: &str) -> Result<(), StoreError> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+/// The copies of a library, oldest first.
+pub(super) fn copies(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = prefix(path);
     let mut copies = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(prefix) && name.ends_with(".db") {
+        if name.starts_with(&prefix) && name.ends_with(".db") {
             copies.push((name, entry.path()));
         }
     }
     // Names hold the time, so they sort by it.
     copies.sort();
+    Ok(copies.into_iter().map(|(_, path)| path).collect())
+}
+
+fn prune(path: &Path) -> Result<(), StoreError> {
+    let copies = copies(path)?;
     let surplus = copies.len().saturating_sub(KEPT);
-    for (_, path) in copies.into_iter().take(surplus) {
+    for path in copies.into_iter().take(surplus) {
         fs::remove_file(path)?;
     }
     Ok(())

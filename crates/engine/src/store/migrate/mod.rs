@@ -1,6 +1,7 @@
 //! Old databases become new ones: after a verified copy, in one transaction, or not at all.
 
 mod backup;
+mod mend;
 mod runner;
 mod shape;
 
@@ -20,6 +21,8 @@ use super::open::{APPLICATION_ID, Access, Look, connect, look};
 use super::table::{calendars, calls, leads};
 use crate::secrets::DbKey;
 
+pub use self::mend::restore;
+pub(super) use self::mend::{mend, missing_indexes};
 pub use self::runner::latest_version;
 
 /// The version that [`shape::is_older_installation`] recognises.

@@ -52,6 +52,16 @@ fn makes(statement: &str) -> Makes<'_> {
     }
 }
 
+/// The index that a statement makes (true) or drops (false).
+pub(super) fn index_of(statement: &str) -> Option<(String, bool)> {
+    if let Makes::Index(name) = makes(statement) {
+        return Some((name.to_owned(), true));
+    }
+    let words: Vec<&str> = statement.split_whitespace().map(|word| word.trim_end_matches(';')).collect();
+    let is_drop = words.len() > 2 && words[0].eq_ignore_ascii_case("DROP") && words[1].eq_ignore_ascii_case("INDEX");
+    is_drop.then(|| (words[words.len() - 1].to_owned(), false))
+}
+
 /// Runs a statement, or what is left of it to do.
 pub(super) fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
     match makes(statement) {

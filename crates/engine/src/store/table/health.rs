@@ -1,8 +1,8 @@
-//! What the doctor asks of the library: whether it holds what the app relies on.
+//! What the doctor asks of the library: whether it holds what the app relies on, and how it gets it back.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, migrate};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +13,16 @@ pub struct Health {
     pub has_calendar_id: bool,
     /// `idx_appointments_calendar_id` is there.
     pub has_calendar_index: bool,
+    /// Other indexes that are not there.
+    pub missing_indexes: u64,
     /// Rows that point at nothing.
     pub dangling_rows: u64,
     /// Jobs that a run has held since before the moment asked about.
     pub stuck_jobs: u64,
     /// Jobs in all.
     pub jobs: u64,
+    /// Recordings that failed and are tried again by themselves.
+    pub failing: u64,
     /// Recordings that need the person.
     pub needing_you: u64,
 }
@@ -35,13 +39,30 @@ pub fn look(conn: &Connection, held_since_before_ms: i64) -> Result<Health, Stor
     let calendar_id = "SELECT count(*) FROM pragma_table_info('appointments') WHERE name = 'calendar_id'";
     let index = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'idx_appointments_calendar_id'";
     let stuck = "SELECT count(*) FROM download_jobs WHERE started_at_ms < ?1";
+    let has_calendar_index = conn.query_row(index, [], |_| Ok(())).optional()?.is_some();
     Ok(Health {
         is_sound: verdict == "ok",
         has_calendar_id: count(calendar_id)? == 1,
-        has_calendar_index: conn.query_row(index, [], |_| Ok(())).optional()?.is_some(),
+        has_calendar_index,
+        missing_indexes: migrate::missing_indexes(conn)? - u64::from(!has_calendar_index),
         dangling_rows: count("SELECT count(*) FROM pragma_foreign_key_check")?,
         stuck_jobs: conn.query_row(stuck, [held_since_before_ms], |row| row.get::<_, i64>(0))?.unsigned_abs(),
         jobs: count("SELECT count(*) FROM download_jobs")?,
+        failing: count("SELECT count(*) FROM recordings WHERE state = 'failed_retrying'")?,
         needing_you: count("SELECT count(*) FROM recordings WHERE state = 'failed_needs_you'")?,
     })
+}
+
+/// Brings back the column, the indexes and the rows to point at that are missing; values stay. What is made from others
+/// and belongs to nobody is dropped. Nothing of a person's is removed.
+///
+/// # Errors
+/// SQLite's; then nothing was changed.
+pub fn mend(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    migrate::mend(transaction)?;
+    for derived in ["recording_analyses", "download_jobs"] {
+        transaction
+            .execute(&format!("DELETE FROM {derived} WHERE recording_id NOT IN (SELECT id FROM recordings)"), [])?;
+    }
+    Ok(())
 }

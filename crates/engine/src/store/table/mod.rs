@@ -2,6 +2,7 @@
 //! several tables compose into one of them.
 
 pub mod account;
+pub mod answers;
 pub mod appointments;
 pub mod calendars;
 pub mod call_reads;

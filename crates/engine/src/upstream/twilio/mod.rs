@@ -206,6 +206,15 @@ impl Twilio {
         self.http.requests() + self.outside.requests()
     }
 
+    /// How often each status was answered since this was last asked; 0 is no answer.
+    pub fn take_answers(&self) -> std::collections::BTreeMap<u16, u64> {
+        let mut answers = self.http.take_answers();
+        for (status, count) in self.outside.take_answers() {
+            *answers.entry(status).or_default() += count;
+        }
+        answers
+    }
+
     /// Encrypted recordings are opened with these from now on.
     pub fn set_keys(&self, keys: Vec<PrivateKey>) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;

@@ -15,7 +15,7 @@ function union<T extends string>(name: string): T[] {
   return [...line.matchAll(/"(\w+)"/g)].map((match) => match[1] as T);
 }
 
-let shell: Record<string, never> | undefined;
+let shell: ReturnType<typeof mount> | undefined;
 let app: App;
 
 async function close(): Promise<void> {
@@ -26,7 +26,7 @@ async function close(): Promise<void> {
 async function open(scene: string): Promise<void> {
   await close();
   app = new App(fakeHost(new URLSearchParams(`wait=0&${scene}`)));
-  document.body.innerHTML = '';
+  document.body.replaceChildren();
   shell = mount(Shell, { target: document.body, props: { app } });
   await app.start();
   flushSync();

@@ -26,6 +26,12 @@ pub enum Campaign {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// The download queue in virtual time: days of outage, crashes, sleeps and clocks that are set
+    Queue {
+        /// Lives of a library, each with its own crashes, sleeps and clocks
+        #[arg(long, default_value_t = 10_000)]
+        seeds: u32,
+    },
     /// System calls that kill or fail at the n-th write, sync or rename, by strace
     Faults {
         /// Up to which n-th of each system call
@@ -40,6 +46,7 @@ pub enum Campaign {
 /// Holds it; fails when something did not hold.
 pub fn campaign(which: &Campaign) -> Result<(), Failure> {
     let (name, n, seed) = match which {
+        Campaign::Queue { seeds } => return queue(*seeds),
         Campaign::Kills { n, seed } => ("kills", n, seed),
         Campaign::Migrations { n, seed } => ("migrations", n, seed),
         Campaign::Faults { n, seed } => ("faults", n, seed),
@@ -53,4 +60,13 @@ pub fn campaign(which: &Campaign) -> Result<(), Failure> {
     command.arg(name).arg("--cli").arg(paths::built("aftercall-cli")?);
     command.args(["--n", &n.to_string(), "--seed", &seed.to_string()]);
     run::run(&mut command)
+}
+
+/// The simulations are tests, whole here and short in every run of the tests; they print their figures.
+fn queue(seeds: u32) -> Result<(), Failure> {
+    for (package, tests) in [("aftercall-domain", "download::"), ("aftercall-engine", "queue::simulation::")] {
+        let mut command = run::cargo(&["test", "-q", "-p", package, "--lib", tests, "--", "--nocapture"]);
+        run::run(command.env("AFTERCALL_SEEDS", seeds.to_string()))?;
+    }
+    Ok(())
 }

@@ -15,6 +15,9 @@ pub const JUDGED_WITHIN_MS: i64 = 60_000;
 pub const FIRST_PAUSE_MS: i64 = 30_000;
 /// … up to here.
 pub const LONGEST_PAUSE_MS: i64 = 300_000;
+/// Clients that lost a server in one moment do not come back in one: each pause is up to this much longer. With the
+/// longest pause a server that came back is noticed within five minutes and a half, its answer and the sound included.
+const JITTER: f64 = 0.08;
 /// A probe by the HEAD of a recording makes the server work for one that nobody may be waiting for: at most so often.
 pub const SOUND_PROBE_EVERY_MS: i64 = 300_000;
 /// More recent answers than this are not remembered; a client as polite as this one never gets there.
@@ -32,6 +35,15 @@ pub enum Gate {
         /// Until it makes sense to ask again.
         wait_ms: i64,
     },
+}
+
+/// An origin is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Until a recording may be asked for.
+    pub wait_ms: i64,
+    /// What failed last was the connection, not the server.
+    pub offline: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +89,8 @@ impl Breaker {
         (pause.until_ms - now_ms).max(of_probe).max(of_sound).max(0)
     }
 
-    /// What came of a question that was let through.
-    pub fn answered(&mut self, now_ms: i64, gate: Gate, well: bool) {
+    /// What came of a question that was let through. `random` lies in `0.0..1.0`.
+    pub fn answered(&mut self, now_ms: i64, gate: Gate, well: bool, random: f64) {
         self.recent.push_back((now_ms, well));
         while self.recent.front().is_some_and(|(at_ms, _)| now_ms - at_ms >= JUDGED_WITHIN_MS)
             || self.recent.len() > REMEMBERED
@@ -98,16 +110,18 @@ impl Breaker {
         } else {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
+        let longer = |ms: i64| ms + (ms as f64 * JITTER * random) as i64;
+        let shut = |length_ms| Some(Pause { until_ms: now_ms + longer(length_ms), length_ms, probing: false });
         match self.pause {
             Some(pause) if gate == Gate::Probe => {
-                let length_ms = (pause.length_ms * 2).min(LONGEST_PAUSE_MS);
-                self.pause = Some(Pause { until_ms: now_ms + length_ms, length_ms, probing: false });
+                self.pause = shut((pause.length_ms * 2).min(LONGEST_PAUSE_MS));
+                // It was asked a moment ago, so that the wait that is spread begins here too.
+                if let Some(at_ms) = self.sound_probe_at_ms.as_mut().filter(|at_ms| now_ms - **at_ms < FIRST_PAUSE_MS) {
+                    *at_ms = at_ms.saturating_add(longer(SOUND_PROBE_EVERY_MS) - SOUND_PROBE_EVERY_MS);
+                }
             }
             Some(_) => {}
-            None if self.in_a_row >= FAILURES_IN_A_ROW || self.half_failed() => {
-                let until_ms = now_ms + FIRST_PAUSE_MS;
-                self.pause = Some(Pause { until_ms, length_ms: FIRST_PAUSE_MS, probing: false });
-            }
+            None if self.in_a_row >= FAILURES_IN_A_ROW || self.half_failed() => self.pause = shut(FIRST_PAUSE_MS),
             None => {}
         }
     }
@@ -193,7 +207,7 @@ mod tests {
     fn fail(breaker: &mut Breaker, now_ms: i64) -> Gate {
         let gate = breaker.enter(now_ms, false);
         if !matches!(gate, Gate::Shut { .. }) {
-            breaker.answered(now_ms, gate, false);
+            breaker.answered(now_ms, gate, false, 0.0);
         }
         gate
     }
@@ -204,7 +218,7 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(fail(&mut breaker, 0), Gate::Open);
         }
-        breaker.answered(0, Gate::Open, true);
+        breaker.answered(0, Gate::Open, true, 0.0);
         for _ in 0..5 {
             assert_eq!(fail(&mut breaker, 0), Gate::Open);
         }
@@ -215,14 +229,14 @@ mod tests {
     fn it_opens_when_half_of_twenty_answers_within_a_minute_failed() {
         let mut breaker = Breaker::default();
         for n in 0..10 {
-            breaker.answered(n, Gate::Open, true);
+            breaker.answered(n, Gate::Open, true, 0.0);
             assert!(!breaker.is_shut(), "{n}");
-            breaker.answered(n, Gate::Open, false);
+            breaker.answered(n, Gate::Open, false, 0.0);
         }
         assert!(breaker.is_shut());
         let mut slow = Breaker::default();
         for n in 0..40 {
-            slow.answered(n * 10_000, Gate::Open, n % 2 == 0);
+            slow.answered(n * 10_000, Gate::Open, n % 2 == 0, 0.0);
         }
         assert!(!slow.is_shut(), "six answers a minute are too few to judge by");
     }
@@ -240,13 +254,29 @@ mod tests {
             now_ms += wait_ms;
             assert_eq!(breaker.enter(now_ms, false), Gate::Probe);
             assert!(matches!(breaker.enter(now_ms, false), Gate::Shut { .. }), "one probe at a time");
-            breaker.answered(now_ms, Gate::Probe, false);
+            breaker.answered(now_ms, Gate::Probe, false, 0.0);
         }
         assert_eq!(pauses, [30, 60, 120, 240, 300, 300]);
         now_ms += LONGEST_PAUSE_MS;
         let gate = breaker.enter(now_ms, false);
-        breaker.answered(now_ms, gate, true);
+        breaker.answered(now_ms, gate, true, 0.0);
         assert_eq!((gate, breaker.enter(now_ms, false)), (Gate::Probe, Gate::Open));
+    }
+
+    #[test]
+    fn pauses_differ_by_a_little_so_that_not_all_clients_probe_in_one_moment_and_stay_under_five_minutes_and_a_half() {
+        let wait_ms = |random| {
+            let mut breaker = Breaker::default();
+            (0..5).for_each(|_| breaker.answered(0, Gate::Open, false, random));
+            let mut now_ms = 0;
+            for _ in 0..8 {
+                now_ms += breaker.wait_ms(now_ms, true);
+                assert_eq!(breaker.enter(now_ms, true), Gate::Probe);
+                breaker.answered(now_ms, Gate::Probe, false, random);
+            }
+            breaker.wait_ms(now_ms, true)
+        };
+        assert_eq!((wait_ms(0.0), wait_ms(0.5), wait_ms(1.0)), (300_000, 312_000, 324_000));
     }
 
     #[test]
@@ -257,7 +287,7 @@ mod tests {
         }
         let gate = breaker.enter(30_000, true);
         assert_eq!(gate, Gate::Probe);
-        breaker.answered(30_000, gate, false);
+        breaker.answered(30_000, gate, false, 0.0);
         assert_eq!(breaker.enter(100_000, true), Gate::Shut { wait_ms: 230_000 });
         assert_eq!(breaker.enter(100_000, false), Gate::Probe);
     }
@@ -298,7 +328,7 @@ mod tests {
                 let gate = breaker.enter(now_ms, sound);
                 if !matches!(gate, Gate::Shut { .. }) {
                     asked += 1;
-                    breaker.answered(now_ms, gate, false);
+                    breaker.answered(now_ms, gate, false, 0.0);
                 }
             }
             prop_assert!(asked <= 5 + 5 + now_ms / LONGEST_PAUSE_MS, "{asked} in {now_ms}");

@@ -12,6 +12,50 @@ pub trait Clock: Send + Sync + 'static {
     fn monotonic_ms(&self) -> i64;
 }
 
+/// A wall clock that runs this far ahead of the monotonic one slept with the computer, or was set.
+pub const JUMP_MS: i64 = 30_000;
+
+/// What both clocks show at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// UTC milliseconds since 1970.
+    pub wall_ms: i64,
+    /// Milliseconds since some fixed moment, never going back.
+    pub monotonic_ms: i64,
+}
+
+impl Clocks {
+    /// What they show now.
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self { wall_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms() }
+    }
+}
+
+/// What the clocks say at a look, against the look before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Went {
+    /// Together.
+    Together,
+    /// The computer slept, or its clock was set forward.
+    Ahead,
+    /// The clock was set back.
+    Back,
+}
+
+impl Went {
+    /// Compares two looks.
+    pub fn between(before: Clocks, now: Clocks) -> Self {
+        let jump_ms = (now.wall_ms - before.wall_ms) - (now.monotonic_ms - before.monotonic_ms);
+        if jump_ms >= JUMP_MS {
+            Self::Ahead
+        } else if jump_ms <= -JUMP_MS {
+            Self::Back
+        } else {
+            Self::Together
+        }
+    }
+}
+
 /// The computer's clocks.
 #[derive(Debug)]
 pub struct SystemClock {

@@ -3,6 +3,7 @@
 //! `store` and `upstream` do not know each other; `sync` joins them for records, `queue` (with `vault`) for recordings,
 //! `outbox` for what a person writes. `rotation` puts another root key in the place of the one that sealed all of it.
 
+mod chance;
 pub mod outbox;
 pub mod queue;
 pub mod rotation;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::backoff::{ATTEMPTS_PER_WINDOW, DAY_MS, WINDOW_MS};
+use crate::backoff::{ATTEMPTS_PER_WINDOW, DAY_MS, Moment, WINDOW_MS};
+use crate::recording::{Fact, RecordingState};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_795_000_000_000;
@@ -9,7 +10,7 @@ fn at(ms: i64) -> Moment {
 }
 
 fn wanted() -> Job {
-    Job::new(Wish::Person, NOW)
+    Job::new(Wish::Person, at(0))
 }
 
 fn passing(code: Code) -> Event {
@@ -31,7 +32,7 @@ fn in_phase(phase: Phase) -> Job {
         Phase::Queued => wanted(),
         Phase::Preparing => after(&[Event::Claimed, Event::NotYet { retry_after_ms: None }]),
         Phase::Running => after(&[Event::Claimed]),
-        Phase::StillPreparing => after(&[Event::Claimed, Event::NotYet { retry_after_ms: Some(DAY_MS) }]),
+        Phase::StillPreparing => after(&[Event::Claimed, Event::NotYet { retry_after_ms: None }].repeat(12)),
         Phase::FailedRetrying => {
             let failing = Failure::Passing { code: Code::ServerUnavailable, retry_after_ms: None };
             after(&[fails(failing), fails(failing), fails(failing)].concat())
@@ -53,7 +54,7 @@ fn every_phase_answers_every_event_as_the_table_says() {
         Event::Claimed,
         Event::NotYet { retry_after_ms: None },
         passing(Code::Offline),
-        Event::Interrupted,
+        Event::Interrupted(Interruption::Stopped),
         Event::Stored { playable: true },
         Event::Cancelled,
         Event::Recovered,
@@ -157,8 +158,10 @@ fn a_person_gets_an_attempt_beyond_the_days_budget_but_never_a_fourth_in_a_windo
 #[test]
 fn a_run_is_stuck_when_its_process_is_gone_or_after_ten_minutes_by_its_start() {
     let job = in_phase(Phase::Running);
-    assert!(!job.is_stuck(at(599_000), None));
-    assert!(job.is_stuck(at(601_000), None));
+    assert!(!job.is_stuck(at(599_000), None), "9 min 59 s");
+    assert!(job.is_stuck(at(601_000), None), "10 min 1 s");
+    assert!(!job.is_stuck(Moment { now_ms: NOW + 8 * 3_600_000, ..at(5_000) }, None), "a sleep is no run");
+    assert!(job.is_stuck(Moment { now_ms: NOW - 8 * 3_600_000, ..at(601_000) }, None), "the clock was set back");
     assert!(!job.is_stuck(at(601_000), Some(512 * 1024 * 1024)), "a large file may take longer");
     assert!(job.is_stuck(Moment { process: 2, ..at(1_000) }, None));
     let (job, _) = job.step(Event::Recovered, Moment { process: 2, ..at(1_000) }, 0.5);
@@ -168,7 +171,7 @@ fn a_run_is_stuck_when_its_process_is_gone_or_after_ten_minutes_by_its_start() {
 #[test]
 fn a_quit_is_no_attempt_and_keeps_the_polls() {
     let not_yet = Event::NotYet { retry_after_ms: None };
-    let job = after(&[Event::Claimed, not_yet, Event::Claimed, Event::Interrupted]);
+    let job = after(&[Event::Claimed, not_yet, Event::Claimed, Event::Interrupted(Interruption::Stopped)]);
     assert_eq!((job.phase, job.polls, job.attempts.len()), (Phase::Preparing, 1, 0));
 }
 
@@ -199,7 +202,7 @@ fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_
     for (before, phase, polls) in [
         (vec![], Phase::Queued, 0),
         (vec![Event::Claimed, Event::NotYet { retry_after_ms: None }], Phase::Preparing, 1),
-        (vec![Event::Claimed, Event::NotYet { retry_after_ms: Some(DAY_MS) }], Phase::StillPreparing, 1),
+        ([Event::Claimed, Event::NotYet { retry_after_ms: None }].repeat(12), Phase::StillPreparing, 12),
     ] {
         let job = after(&[before, vec![Event::Claimed, postponed]].concat());
         assert_eq!((job.phase, job.polls, job.attempts.len()), (phase, polls, 0));
@@ -227,6 +230,92 @@ fn a_job_that_failed_at_the_source_is_not_polled_on_and_is_asked_for_again_after
         }
     }
     assert_eq!((job.phase, job.reason), (Phase::Unavailable, Some(Reason::Fact(Fact::NeverReady))));
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_job_wait_longer() {
+    let day_ms = 24 * 3_600_000;
+    let preparing = in_phase(Phase::Preparing);
+    let wait_ms = preparing.next_at_ms.expect("a poll is planned") - NOW;
+    // 1 s later somebody sets the clock back by a day: the same process knows how long it waited already.
+    let set_back = Moment { now_ms: NOW + 1_000 - day_ms, monotonic_ms: 1_000, process: 1 };
+    let (job, _) = preparing.clone().step(Event::ClockMoved, set_back, 0.5);
+    assert_eq!(job.next_at_ms, Some(NOW - day_ms + wait_ms));
+    // Another process does not; it waits the whole wait again, never longer.
+    let (job, _) = preparing.step(Event::ClockMoved, Moment { process: 2, ..set_back }, 0.5);
+    assert_eq!(job.next_at_ms, Some(set_back.now_ms + wait_ms - 1_000));
+    for phase in [Phase::Queued, Phase::StillPreparing, Phase::FailedRetrying] {
+        let was = in_phase(phase);
+        let wait_ms = was.next_at_ms.expect("it goes on by itself") - was.planned.expect("a plan").at_ms;
+        let (job, _) = was.step(Event::ClockMoved, Moment { now_ms: NOW - day_ms, ..at(3_000) }, 0.5);
+        assert!(job.next_at_ms.expect("still") <= NOW - day_ms + wait_ms, "{phase:?}");
+    }
+}
+
+#[test]
+fn a_clock_set_ahead_by_a_day_is_no_day_of_preparing() {
+    let mut job = in_phase(Phase::StillPreparing);
+    let tomorrow = Moment { now_ms: NOW + 2 * DAY_MS, ..at(9_000) };
+    job = job.step(Event::Claimed, tomorrow, 0.5).0.step(Event::NotYet { retry_after_ms: None }, tomorrow, 0.5).0;
+    assert_eq!(job.phase, Phase::StillPreparing);
+}
+
+#[test]
+fn a_rule_takes_nothing_back_and_makes_no_wait_shorter_and_a_pin_does_what_a_person_did() {
+    for phase in Phase::ALL {
+        let was = in_phase(phase);
+        let (job, _) = was.clone().step(Event::Wanted(Wish::Background), at(30_000), 0.5);
+        assert_eq!((job.phase, job.wish, job.next_at_ms), (was.phase, was.wish, was.next_at_ms), "{phase:?}");
+    }
+    let (job, _) = in_phase(Phase::Cancelled).step(Event::Wanted(Wish::Pin), at(5_000), 0.5);
+    assert_eq!((job.phase, job.wish), (Phase::Queued, Wish::Pin));
+    let (job, _) = job.step(Event::Wanted(Wish::Person), at(6_000), 0.5);
+    assert_eq!(job.wish, Wish::Person);
+    assert_eq!(job.step(Event::Wanted(Wish::Pin), at(7_000), 0.5).0.wish, Wish::Person, "it is never lowered");
+    assert!(Wish::Person.priority() > Wish::Pin.priority() && Wish::Pin.priority() > Wish::Background.priority());
+}
+
+#[test]
+fn try_again_runs_at_once_when_the_window_has_room_else_when_it_frees() {
+    let one_failure = after(&[Event::Claimed, passing(Code::Offline), Event::Claimed, passing(Code::Offline)]);
+    assert_eq!(one_failure.phase, Phase::Queued);
+    let (job, effect) = one_failure.step(Event::Wanted(Wish::Person), at(3_100), 0.5);
+    assert_eq!((job.next_at_ms, effect), (Some(NOW + 3_100), Effect::Wake));
+    let (job, _) = in_phase(Phase::FailedRetrying).step(Event::Wanted(Wish::Person), at(20_000), 0.5);
+    assert_eq!((job.phase, job.next_at_ms), (Phase::FailedRetrying, Some(NOW + WINDOW_MS)));
+}
+
+#[test]
+fn a_person_waits_for_five_minutes_of_what_the_server_asked_for_and_asking_again_adds_nothing() {
+    let minute = 60_000;
+    let refused = Event::Failed(Failure::Passing { code: Code::RateLimited, retry_after_ms: Some(60 * minute) });
+    let job = after(&[Event::Claimed, refused]);
+    let (job, _) = job.step(Event::Wanted(Wish::Person), at(2_000), 0.5);
+    assert_eq!(job.next_at_ms, Some(NOW + 2_000 + 5 * minute));
+    let (job, _) = job.step(Event::Wanted(Wish::Person), at(2 * minute), 0.5);
+    assert_eq!(job.next_at_ms, Some(NOW + 2_000 + 5 * minute));
+    let shorter = Event::Failed(Failure::Passing { code: Code::RateLimited, retry_after_ms: Some(2 * minute) });
+    let (job, _) = after(&[Event::Claimed, shorter]).step(Event::Wanted(Wish::Person), at(2_000), 0.5);
+    assert_eq!(job.next_at_ms, Some(NOW + 1_000 + 2 * minute), "never sooner than it says");
+}
+
+#[test]
+fn a_sleep_is_no_attempt_and_spreads_what_nobody_waits_for() {
+    let slept = Event::Interrupted(Interruption::Suspended);
+    let person = after(&[Event::Claimed]).step(slept, at(9_000), 0.5).0;
+    assert_eq!((person.attempts.len(), person.next_at_ms), (0, Some(NOW + 9_000)));
+    let rule = Job::new(Wish::Background, at(0)).step(Event::Claimed, at(0), 0.5).0.step(slept, at(9_000), 0.5).0;
+    assert_eq!((rule.attempts.len(), rule.next_at_ms), (0, Some(NOW + 9_000 + SPREAD_MS / 2)));
+    let looked = in_phase(Phase::StillPreparing).step(Event::Claimed, at(DAY_MS), 0.5).0;
+    assert_eq!(looked.step(slept, at(DAY_MS), 0.5).0.phase, Phase::StillPreparing);
+}
+
+#[test]
+fn a_row_of_an_earlier_version_reads_as_a_job_without_a_plan() {
+    let mut row = serde_json::to_value(in_phase(Phase::FailedRetrying)).expect("plain data");
+    row.as_object_mut().expect("an object").retain(|key, _| key != "planned" && key != "patient_until_ms");
+    let job: Job = serde_json::from_value(row).expect("an earlier row");
+    assert_eq!((job.phase, job.planned), (Phase::FailedRetrying, None));
 }
 
 #[test]
@@ -261,8 +350,13 @@ fn chance() -> impl Strategy<Value = Chance> {
     ]
 }
 
+/// So many chains of chances: a few in every run of the tests, all of them in the campaign.
+fn seeds() -> u32 {
+    std::env::var("AFTERCALL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: seeds(), ..ProptestConfig::default() })]
 
     /// True time is told apart from what the wall clock shows. The runner looks at its jobs whenever a clock moves,
     /// as the real one does every few seconds.
@@ -291,7 +385,7 @@ proptest! {
                 effect
             };
             // A look at the queue: settles the remembered attempts against the clocks.
-            step(Event::Helped);
+            step(Event::ClockMoved);
             match chance {
                 Chance::Want => { step(Event::Wanted(Wish::Person)); }
                 Chance::Cancel => { step(Event::Cancelled); }

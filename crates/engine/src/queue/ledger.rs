@@ -2,13 +2,13 @@
 
 use aftercall_domain::backoff::Moment;
 use aftercall_domain::call::Outcome;
-use aftercall_domain::download::{Effect, Event, Job, Phase, Wish};
+use aftercall_domain::download::{Effect, Event, Interruption, Job, Phase, Wish};
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::{AudioFacts, RecordingState};
 use rusqlite::Connection;
 
 use super::QueueError;
-use crate::store::table::jobs::{self, JobRow};
+use crate::store::table::jobs::{self, JobRow, Turn};
 use crate::store::table::recordings::{self, Analysis, RecordingRow, StoredFile};
 use crate::store::table::{call_stamps, calls};
 use crate::store::{ChangeSet, StoreError};
@@ -35,7 +35,10 @@ pub(super) struct Arrived {
 
 fn read(row: &JobRow) -> Job {
     // What another version wrote and this one cannot read starts anew; the wish stays.
-    serde_json::from_str(&row.machine).unwrap_or_else(|_| Job::new(Wish::from_word(&row.wish), row.asked_at_ms))
+    serde_json::from_str(&row.machine).unwrap_or_else(|_| {
+        let then = Moment { now_ms: row.asked_at_ms, monotonic_ms: 0, process: 0 };
+        Job::new(Wish::from_word(&row.wish), then)
+    })
 }
 
 pub(super) fn job(conn: &Connection, id: &RecordingId) -> Result<Option<Job>, StoreError> {
@@ -88,6 +91,7 @@ fn keep(
                 asked_at_ms: job.asked_at_ms,
                 next_at_ms: job.next_at_ms.unwrap_or(NEVER_MS),
                 started_at_ms: job.started.map(|started| started.at_ms),
+                preparing: job.is_preparing(),
                 machine,
             },
         )?;
@@ -111,7 +115,7 @@ pub(super) fn want(
     }
     let (job, effect) = match job(conn, id)? {
         Some(job) => job.step(Event::Wanted(wish), now.moment, now.random),
-        None => (Job::new(wish, now.moment.now_ms), Effect::Wake),
+        None => (Job::new(wish, now.moment), Effect::Wake),
     };
     Ok((keep(conn, changes, id, &job, now)?, effect))
 }
@@ -140,9 +144,14 @@ pub(super) fn not_yet(conn: &Connection, id: &RecordingId, event: Event) -> Resu
     Ok(if failed { Event::SourceFailed } else { event })
 }
 
-/// Takes the next job whose time has come.
-pub(super) fn claim(conn: &Connection, changes: &mut ChangeSet, now: Now) -> Result<Option<RecordingId>, StoreError> {
-    while let Some(row) = jobs::claim(conn, now.moment.now_ms)? {
+/// Takes the next job whose turn and time have come.
+pub(super) fn claim(
+    conn: &Connection,
+    changes: &mut ChangeSet,
+    turn: Turn,
+    now: Now,
+) -> Result<Option<RecordingId>, StoreError> {
+    while let Some(row) = jobs::claim(conn, turn, now.moment.now_ms)? {
         let id = row.recording_id.clone();
         let (job, effect) = read(&row).step(Event::Claimed, now.moment, now.random);
         keep(conn, changes, &id, &job, now)?;
@@ -156,21 +165,22 @@ pub(super) fn claim(conn: &Connection, changes: &mut ChangeSet, now: Now) -> Res
     Ok(None)
 }
 
-/// Bytes of a running fetch.
+/// Bytes of a running fetch. Returns whether they are the first: the source has nothing to prepare for it.
 pub(super) fn progress(
     conn: &Connection,
     changes: &mut ChangeSet,
     id: &RecordingId,
     bytes_here: u64,
     bytes_total: u64,
-) -> Result<(), StoreError> {
-    let Some(mut row) = recordings::get(conn, id)? else { return Ok(()) };
+) -> Result<bool, StoreError> {
+    let Some(mut row) = recordings::get(conn, id)? else { return Ok(false) };
+    let is_first = row.state != RecordingState::Downloading;
     row.state = RecordingState::Downloading;
     row.bytes_here = bytes_here;
     row.bytes_total = Some(bytes_total);
     recordings::put(conn, &row)?;
     changes.touch_recording(id);
-    Ok(())
+    Ok(is_first)
 }
 
 /// The file is durable in the vault: job done, keys, facts and analysis kept, all at once.
@@ -202,10 +212,7 @@ pub(super) fn arrived(
 /// Jobs that nobody runs any more, or too long.
 pub(super) fn stuck(conn: &Connection, now: Now) -> Result<Vec<RecordingId>, StoreError> {
     let mut found = Vec::new();
-    for row in jobs::all(conn)? {
-        if row.started_at_ms.is_none() {
-            continue;
-        }
+    for row in jobs::held(conn)? {
         let total = recordings::get(conn, &row.recording_id)?.and_then(|recording| recording.bytes_total);
         let job = read(&row);
         // A job that another version wrote forgot its run when it was read.
@@ -226,6 +233,32 @@ pub(super) fn take_back(
     let Some(job) = job(conn, id)? else { return Ok(()) };
     let (job, _) = job.step(Event::Recovered, now.moment, now.random);
     keep(conn, changes, id, &job, now)?;
+    Ok(())
+}
+
+/// The computer slept, and these runs with it: their connections are gone, and nobody is to blame.
+pub(super) fn suspended(
+    conn: &Connection,
+    changes: &mut ChangeSet,
+    ids: &[RecordingId],
+    now: Now,
+) -> Result<(), StoreError> {
+    for id in ids {
+        step(conn, changes, id, Event::Interrupted(Interruption::Suspended), now)?;
+    }
+    Ok(())
+}
+
+/// A clock was set, or may have been while the app was closed: no job waits longer for it, and what was attempted is
+/// kept as old as it is.
+pub(super) fn clock_moved(conn: &Connection, changes: &mut ChangeSet, now: Now) -> Result<(), StoreError> {
+    for row in jobs::all(conn)? {
+        let was = read(&row);
+        let (job, _) = was.clone().step(Event::ClockMoved, now.moment, now.random);
+        if job.next_at_ms != was.next_at_ms || !job.attempts.is_empty() {
+            keep(conn, changes, &row.recording_id, &job, now)?;
+        }
+    }
     Ok(())
 }
 

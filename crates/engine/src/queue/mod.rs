@@ -1,20 +1,25 @@
 //! Recordings into the vault: durable jobs, decided by [`aftercall_domain::download`], carried out here.
 //!
 //! `ledger` writes every step of a job with its recording's row in one transaction; `fetch` asks the source and
-//! fills a file; `runner` gives jobs their turn; `recover` takes jobs from runs that are no more.
+//! fills a file; `runner` gives jobs their turn, each source's in a lane of its own (`lanes`); `recover` takes jobs from
+//! runs that are no more.
 
 mod error;
 mod failure;
 mod fetch;
 mod intake;
+mod lanes;
 mod ledger;
 mod mend;
 mod recover;
 mod runner;
+#[cfg(test)]
+mod simulation;
 
 use std::io::{Read, Seek};
 
 pub use error::QueueError;
+pub use lanes::AtOnce;
 pub use mend::{fetch_again, requeue_stuck};
 pub use runner::{Queue, QueueOptions, QueueParts};
 

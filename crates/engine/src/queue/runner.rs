@@ -1,12 +1,13 @@
-//! Gives jobs their turn: a person's wish first, a few at a time.
+//! Gives jobs their turn: a person's wish first, then pins, then rules, a few of each source at a time.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aftercall_domain::backoff::{DAY_MS, Moment};
-use aftercall_domain::clock::Clock;
-use aftercall_domain::download::{Effect, Event, Wish};
+use aftercall_domain::clock::{Clock, Clocks, Went};
+use aftercall_domain::download::{Effect, Event, Interruption, Wish};
 use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use aftercall_domain::recording::RecordingState;
 use rusqlite::Connection;
@@ -15,11 +16,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{Ended, fetch};
+use super::lanes::{AtOnce, Lane, Watch};
 use super::ledger::{self, Now};
 use super::{Analyst, QueueError, recover};
+use crate::chance::Chance;
+use crate::store::table::jobs::Turn;
 use crate::store::table::recordings::{self, RecordingRow};
 use crate::store::table::{calls, jobs};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tag};
 use crate::upstream::RecordingSource;
 use crate::vault::Vault;
 
@@ -41,8 +45,8 @@ pub struct QueueParts {
 /// How it works. The default is what the app uses.
 #[derive(Debug, Clone)]
 pub struct QueueOptions {
-    /// Runs at once. The CRM has one thread per process, and prepares three recordings at a time.
-    pub at_once: usize,
+    /// Runs at once, for each source.
+    pub at_once: AtOnce,
     /// Bytes asked for at a time: a longer answer would hold the CRM's thread.
     pub piece_bytes: u64,
     /// How often the clocks are looked at and stuck runs are looked for, when nothing else happens.
@@ -51,7 +55,7 @@ pub struct QueueOptions {
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { at_once: 2, piece_bytes: 1024 * 1024, look_every: Duration::from_secs(5) }
+        Self { at_once: AtOnce::default(), piece_bytes: 1024 * 1024, look_every: Duration::from_secs(5) }
     }
 }
 
@@ -73,6 +77,9 @@ pub(super) struct Inside {
     pub(super) parts: QueueParts,
     pub(super) options: QueueOptions,
     process: u64,
+    chance: Chance,
+    /// What was asked for last was there, and did not have to be prepared.
+    ready: AtomicBool,
     wake: Notify,
     cancel: CancellationToken,
     runs: Mutex<Runs>,
@@ -95,7 +102,21 @@ impl Inside {
     fn now(&self) -> Now {
         let clock = &self.parts.clock;
         let moment = Moment { now_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms(), process: self.process };
-        Now { moment, random: rand::random() }
+        Now { moment, random: self.chance.draw() }
+    }
+
+    /// Takes these from their runs, which end without a word.
+    fn stop_runs(&self, ids: &[RecordingId]) {
+        let mut runs = self.runs();
+        for id in ids {
+            if let Some(run) = runs.running.remove(id) {
+                run.cancel.cancel();
+            }
+        }
+    }
+
+    fn running(&self, source: Source) -> usize {
+        self.runs().running.keys().filter(|id| id.source() == source).count()
     }
 
     fn runs(&self) -> MutexGuard<'_, Runs> {
@@ -106,12 +127,18 @@ impl Inside {
         let (inside, number, id) = (Arc::clone(self), self.number_of(id), id.clone());
         let told = self.parts.store.write(move |tx, changes| {
             if inside.number_of(&id) != number || number.is_none() {
-                return Ok(()); // cancelled meanwhile: the row says so already
+                return Ok(false); // cancelled meanwhile: the row says so already
             }
             ledger::progress(tx, changes, &id, bytes_here, bytes_total)
         });
-        if let Err(error) = told.await {
-            tracing::warn!(code = error.code().as_str(), "progress was not written");
+        match told.await {
+            // Its place at the source is free for another.
+            Ok(true) => {
+                self.ready.store(true, Ordering::Relaxed);
+                self.wake.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(code = error.code().as_str(), "progress was not written"),
         }
     }
 
@@ -126,16 +153,30 @@ impl Queue {
     /// # Errors
     /// The library's.
     pub async fn start(parts: QueueParts, options: QueueOptions) -> Result<Self, StoreError> {
+        Self::start_with(parts, options, Chance::default()).await
+    }
+
+    pub(super) async fn start_with(
+        parts: QueueParts,
+        options: QueueOptions,
+        chance: Chance,
+    ) -> Result<Self, StoreError> {
         let inside = Arc::new(Inside {
             parts,
             options,
             process: rand::random(),
+            chance,
+            ready: AtomicBool::new(false),
             wake: Notify::new(),
             cancel: CancellationToken::new(),
             runs: Mutex::default(),
         });
         let now = inside.now();
-        inside.parts.store.write(move |tx, changes| recover::recover(tx, changes, now)).await?;
+        let taken_up = inside.parts.store.write(move |tx, changes| {
+            recover::recover(tx, changes, now)?;
+            ledger::clock_moved(tx, changes, now)
+        });
+        taken_up.await?;
         let task = tokio::spawn(work(Arc::clone(&inside)));
         Ok(Self { inside, task: Arc::new(tokio::sync::Mutex::new(Some(task))) })
     }
@@ -146,6 +187,7 @@ impl Queue {
     /// # Errors
     /// [`QueueError::UnknownCall`]; the library's.
     pub async fn want(&self, id: &RecordingId, wish: Wish) -> Result<RecordingRow, QueueError> {
+        let source = id.source();
         let (now, id) = (self.inside.now(), id.clone());
         let wanted = self.inside.parts.store.write(move |tx, changes| {
             // An unknown call is no failure of the library.
@@ -156,6 +198,9 @@ impl Queue {
         });
         let (row, effect) = wanted.await??;
         if effect == Effect::Wake {
+            if wish == Wish::Person {
+                self.inside.parts.source.try_now(source);
+            }
             self.inside.wake.notify_one();
         }
         Ok(row)
@@ -229,6 +274,15 @@ impl Queue {
         }
     }
 
+    /// Ends as a process does that is killed: nothing is written any more.
+    #[cfg(test)]
+    pub(super) async fn crash(&self) {
+        if let Some(task) = self.task.lock().await.take() {
+            task.abort();
+            let _ = task.await; // it was aborted
+        }
+    }
+
     /// Stops all runs and waits for them; their jobs stay, and are no worse for it.
     pub async fn stop(&self) {
         self.inside.cancel.cancel();
@@ -247,19 +301,17 @@ fn is_settled(state: RecordingState) -> bool {
 
 async fn work(inside: Arc<Inside>) {
     let mut runs = JoinSet::new();
+    let mut lanes = Lane::all(inside.options.at_once);
+    let mut watch = Watch::new(Clocks::of(&*inside.parts.clock));
     while !inside.cancel.is_cancelled() {
-        if let Err(error) = turn(&inside, &mut runs).await {
-            // The library is busy, full or closed: nothing is lost, the next look tries again.
-            tracing::warn!(code = error.code().as_str(), "the queue could not go on");
-        }
-        let next = inside.parts.store.read(jobs::next_at_ms).await.ok().flatten();
-        let wait = next.map_or(inside.options.look_every, |at_ms| {
-            let ms = at_ms.saturating_sub(inside.parts.clock.now_ms()).max(0);
-            // Due, but no run is free: the end of a run wakes us. Or the source is left alone for a while.
-            let full = runs.len() >= inside.options.at_once || inside.parts.source.resting_ms() > 0;
-            let due = Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(20));
-            if full { inside.options.look_every } else { due.min(inside.options.look_every) }
-        });
+        let wait = match turn(&inside, &mut watch, &mut lanes, &mut runs).await {
+            Ok(wait) => wait,
+            Err(error) => {
+                // The library is busy, full or closed: nothing is lost, the next look tries again.
+                tracing::warn!(code = error.code().as_str(), "the queue could not go on");
+                inside.options.look_every
+            }
+        };
         tokio::select! {
             () = inside.cancel.cancelled() => {}
             () = inside.wake.notified() => {}
@@ -270,47 +322,115 @@ async fn work(inside: Arc<Inside>) {
     while runs.join_next().await.is_some() {}
 }
 
-async fn turn(inside: &Arc<Inside>, runs: &mut JoinSet<()>) -> Result<(), StoreError> {
+/// One look at everything: the clocks, runs that stand still, and each source's lane. Returns when the next is due.
+async fn turn(
+    inside: &Arc<Inside>,
+    watch: &mut Watch,
+    lanes: &mut [Lane],
+    runs: &mut JoinSet<()>,
+) -> Result<Duration, StoreError> {
+    let clocks = Clocks::of(&*inside.parts.clock);
+    let went = watch.look(clocks);
+    if went == Went::Ahead {
+        lanes.iter_mut().for_each(|lane| lane.spread(clocks, inside.chance.draw()));
+    }
+    if went != Went::Together {
+        moved(inside, went).await?;
+    }
     let now = inside.now();
     let stuck = inside.parts.store.read(move |conn| ledger::stuck(conn, now)).await?;
     if !stuck.is_empty() {
         let taken = inside.parts.store.write(move |tx, changes| recover::recover(tx, changes, now)).await?;
-        for id in taken {
-            if let Some(run) = inside.runs().running.remove(&id) {
-                run.cancel.cancel();
-            }
+        inside.stop_runs(&taken);
+    }
+    let mut wait = inside.options.look_every;
+    for lane in lanes {
+        wait = wait.min(fill(inside, lane, runs).await?);
+    }
+    Ok(wait)
+}
+
+/// The computer slept, or a clock was set.
+async fn moved(inside: &Arc<Inside>, went: Went) -> Result<(), StoreError> {
+    let (now, slept) = (inside.now(), went == Went::Ahead);
+    let running: Vec<RecordingId> = inside.runs().running.keys().filter(|_| slept).cloned().collect();
+    let stopped = running.clone();
+    let settled = inside.parts.store.write(move |tx, changes| {
+        ledger::suspended(tx, changes, &stopped, now)?;
+        ledger::clock_moved(tx, changes, now)
+    });
+    settled.await?;
+    inside.stop_runs(&running);
+    tracing::info!(?went, cause = if slept { "suspended" } else { "clock" }, "the clocks moved");
+    Ok(())
+}
+
+/// Gives as many of the lane's jobs their turn as may have one. Returns when to look again.
+async fn fill(inside: &Arc<Inside>, lane: &mut Lane, runs: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+    let source = lane.source;
+    let clocks = Clocks::of(&*inside.parts.clock);
+    let resting = inside.parts.source.resting(source);
+    if lane.rests(resting.is_some(), clocks, inside.chance.draw()) {
+        // What is shown of all that waits for this source is another thing now; no row changed.
+        let told = inside.parts.store.write(|_, changes| {
+            changes.touch(Tag::Recordings);
+            Ok(())
+        });
+        told.await?;
+    }
+    if let Some(rest) = resting {
+        // However many wait, it costs no job a step.
+        return Ok(after_ms(rest.wait_ms));
+    }
+    loop {
+        let taken = inside.parts.store.read(move |conn| jobs::places_taken(conn, source)).await?;
+        let turn = lane.turn(taken, inside.ready.load(Ordering::Relaxed), Clocks::of(&*inside.parts.clock));
+        let is_free = inside.running(source) < lane.at_once && !inside.cancel.is_cancelled();
+        if !is_free || inside.parts.source.resting(source).is_some() || !start_next(inside, turn, runs).await? {
+            let quiet_ms = Some(lane.quiet_ms(clocks)).filter(|ms| *ms > 0);
+            // While no run is free the end of one wakes us.
+            let next_at_ms =
+                if is_free { inside.parts.store.read(move |conn| jobs::next_at_ms(conn, turn)).await? } else { None };
+            let due_ms = next_at_ms.map(|at_ms| at_ms.saturating_sub(inside.parts.clock.now_ms()));
+            let next = [due_ms, quiet_ms].into_iter().flatten().min().map(after_ms);
+            return Ok(next.unwrap_or(inside.options.look_every));
         }
     }
-    // A source that is left alone costs no job a step, however many wait.
-    while runs.len() < inside.options.at_once && !inside.cancel.is_cancelled() && inside.parts.source.resting_ms() == 0
-    {
-        let (now, within) = (inside.now(), Arc::clone(inside));
-        let claimed = inside.parts.store.write(move |tx, changes| {
-            let Some(id) = ledger::claim(tx, changes, now)? else { return Ok(None) };
-            let age_ms = call_age_ms(tx, &id, now.moment.now_ms)?;
-            let cancel = within.cancel.child_token();
-            let mut runs = within.runs();
-            runs.next += 1;
-            let number = runs.next;
-            runs.running.insert(id.clone(), Run { number, cancel: cancel.clone() });
-            runs.files.retain(|_, file| Arc::strong_count(file) > 1);
-            let file = Arc::clone(runs.files.entry(id.clone()).or_default());
-            Ok(Some((id, age_ms, number, cancel, file)))
-        });
-        let Some((id, call_age_ms, number, cancel, file)) = claimed.await? else { break };
-        let inside = Arc::clone(inside);
-        runs.spawn(async move {
-            let hold = Arc::new(file.lock_owned().await);
-            // A run that is cancelled leaves its future, and with it the file, at the next await.
-            let ended = tokio::select! {
-                biased;
-                () = cancel.cancelled() => Ended::With(Event::Interrupted),
-                ended = fetch(&inside, &id, call_age_ms, &hold) => ended,
-            };
-            finish(&inside, &id, number, ended).await;
-        });
-    }
-    Ok(())
+}
+
+/// In so many milliseconds, but not at once: whatever made it due and not startable may need a moment.
+fn after_ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(20))
+}
+
+/// Starts the run of the next job that may go. Returns whether there was one.
+async fn start_next(inside: &Arc<Inside>, turn: Turn, runs: &mut JoinSet<()>) -> Result<bool, StoreError> {
+    let (now, within) = (inside.now(), Arc::clone(inside));
+    let claimed = inside.parts.store.write(move |tx, changes| {
+        let Some(id) = ledger::claim(tx, changes, turn, now)? else { return Ok(None) };
+        let age_ms = call_age_ms(tx, &id, now.moment.now_ms)?;
+        let cancel = within.cancel.child_token();
+        let mut runs = within.runs();
+        runs.next += 1;
+        let number = runs.next;
+        runs.running.insert(id.clone(), Run { number, cancel: cancel.clone() });
+        runs.files.retain(|_, file| Arc::strong_count(file) > 1);
+        let file = Arc::clone(runs.files.entry(id.clone()).or_default());
+        Ok(Some((id, age_ms, number, cancel, file)))
+    });
+    let Some((id, call_age_ms, number, cancel, file)) = claimed.await? else { return Ok(false) };
+    let inside = Arc::clone(inside);
+    runs.spawn(async move {
+        let hold = Arc::new(file.lock_owned().await);
+        // A run that is cancelled leaves its future, and with it the file, at the next await.
+        let ended = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ended::With(Event::Interrupted(Interruption::Stopped)),
+            ended = fetch(&inside, &id, call_age_ms, &hold) => ended,
+        };
+        finish(&inside, &id, number, ended).await;
+    });
+    Ok(true)
 }
 
 /// How old the recording's call is: whether a missing one may still come depends on it.
@@ -333,6 +453,9 @@ async fn finish(inside: &Arc<Inside>, id: &RecordingId, number: u64, ended: Ende
     if let Ended::With(Event::Failed(failure)) = &ended {
         // The one place where a failed run is told: no id, no name, no address.
         tracing::info!(?failure, "a recording could not be fetched");
+    }
+    if let Ended::With(Event::NotYet { .. }) = &ended {
+        inside.ready.store(false, Ordering::Relaxed);
     }
     let (within, now, of) = (Arc::clone(inside), inside.now(), id.clone());
     let finished = inside.parts.store.write(move |tx, changes| {

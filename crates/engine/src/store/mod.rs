@@ -44,6 +44,9 @@ pub struct Store {
 struct Inner {
     /// None once it was closed by hand.
     threads: Mutex<Option<Threads>>,
+    /// In place of the threads.
+    #[cfg(test)]
+    here: Option<Mutex<Connection>>,
     news: News,
     overview: overview::Shared,
     path: PathBuf,
@@ -96,7 +99,15 @@ impl Store {
         let threads = Threads::start(writer, readers)?;
         let threads = Mutex::new(Some(threads));
         let overview = overview::Shared::default();
-        Ok(Self { inner: Arc::new(Inner { threads, news, overview, path: path.to_owned() }) })
+        let inner = Inner {
+            threads,
+            #[cfg(test)]
+            here: None,
+            news,
+            overview,
+            path: path.to_owned(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     fn threads(&self) -> MutexGuard<'_, Option<Threads>> {
@@ -109,6 +120,23 @@ impl Store {
 
     fn writer(&self) -> Result<mpsc::Sender<Work>, StoreError> {
         self.threads().as_ref().ok_or(StoreError::Closed)?.writer()
+    }
+
+    async fn do_read(&self, work: Work) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if let Some(conn) = &self.inner.here {
+            work(&mut conn.lock().unwrap_or_else(PoisonError::into_inner));
+            return Ok(());
+        }
+        self.readers()?.send(work).await.map_err(|_| StoreError::Closed)
+    }
+
+    async fn do_write(&self, work: Work) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if self.inner.here.is_some() {
+            return self.do_read(work).await;
+        }
+        self.writer()?.send(work).await.map_err(|_| StoreError::Closed)
     }
 
     /// Finishes what was accepted and closes the file now, however many clones there are: from here on every one of
@@ -133,7 +161,7 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::reading(body);
-        self.readers()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        self.do_read(work).await?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -147,7 +175,7 @@ impl Store {
         F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
     {
         let (work, asked) = threads::writing(body, self.inner.news.clone());
-        self.writer()?.send(work).await.map_err(|_| StoreError::Closed)?;
+        self.do_write(work).await?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -192,6 +220,28 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
+    /// Nobody ever asked for a recording, and none is known.
+    pub(crate) async fn forget_recordings(&self) {
+        let forgotten = self
+            .write(|tx, _| tx.execute_batch("DELETE FROM download_jobs; DELETE FROM recordings").map_err(Into::into));
+        forgotten.await.expect("written");
+    }
+
+    /// An empty library in memory, whose work is done by whoever asks, at once: for simulations, where virtual time
+    /// must not go on while another thread is busy.
+    pub(crate) fn in_memory() -> Self {
+        let mut conn = open::connect(Path::new(":memory:"), None, Access::Create).expect("a connection");
+        migrate::migrate(&mut conn).expect("migrations");
+        let inner = Inner {
+            threads: Mutex::new(None),
+            here: Some(Mutex::new(conn)),
+            news: News::new(NEWS_KEPT),
+            overview: overview::Shared::default(),
+            path: PathBuf::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
     /// An empty library in a folder, for tests of what stands above. Blocks.
     pub(crate) fn scratch(folder: &Path) -> Self {
         use crate::secrets::{KeyChoice, open_root_key};

@@ -3,6 +3,7 @@
 //! What was read last is remembered by the wall clock, in the library: an app that is closed every evening still makes
 //! its daily reading. While the process lives the monotonic clock stands beside it, because a wall clock may be set.
 
+use aftercall_domain::clock::Clocks;
 use serde::{Deserialize, Serialize};
 
 use super::Depth;
@@ -13,17 +14,8 @@ pub(super) const HEAD_EVERY_MS: i64 = 60_000;
 pub(super) const USUAL_EVERY_MS: i64 = 20 * 60_000;
 /// Every page is read this often.
 pub(super) const FULL_EVERY_MS: i64 = 24 * 3_600_000;
-/// A wall clock that runs this far ahead of the monotonic one slept with the computer, or was set.
-pub(super) const JUMP_MS: i64 = 30_000;
 /// After a jump it is asked soon: within this time, so that not all windows of a company come back in one moment.
 pub(super) const SPREAD_MS: i64 = 10_000;
-
-/// Both clocks at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Now {
-    pub wall_ms: i64,
-    pub monotonic_ms: i64,
-}
 
 /// What the library remembers of the syncs so far, by the wall clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,13 +51,13 @@ struct Mark {
 
 impl Mark {
     /// What another process wrote down. A moment that has not come yet, by a clock that was set back since, is now.
-    fn of(wall_ms: i64, now: Now) -> Self {
+    fn of(wall_ms: i64, now: Clocks) -> Self {
         let age_ms = (now.wall_ms - wall_ms).max(0);
         Self { wall_ms: now.wall_ms - age_ms, monotonic_ms: now.monotonic_ms - age_ms }
     }
 
     /// The longer of what both clocks say: a sleep counts, and a clock that was set back takes nothing away.
-    fn age_ms(self, now: Now) -> i64 {
+    fn age_ms(self, now: Clocks) -> i64 {
         (now.wall_ms - self.wall_ms).max(now.monotonic_ms - self.monotonic_ms)
     }
 }
@@ -78,14 +70,14 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(kept: Kept, now: Now) -> Self {
+    pub(super) fn new(kept: Kept, now: Clocks) -> Self {
         let mark = |at_ms: Option<i64>| at_ms.map(|at_ms| Mark::of(at_ms, now));
         // A window that was just opened shows what changed meanwhile, however short that was.
         Self { usual: None, full: mark(kept.full_at_ms) }
     }
 
     /// What to read now; `asked` where somebody asked for it.
-    pub(super) fn depth(&self, asked: bool, now: Now) -> Depth {
+    pub(super) fn depth(&self, asked: bool, now: Clocks) -> Depth {
         let due = |mark: Option<Mark>, every_ms| mark.is_none_or(|mark| mark.age_ms(now) >= every_ms);
         if self.full.is_some() && due(self.full, FULL_EVERY_MS) {
             Depth::Full
@@ -97,7 +89,7 @@ impl Schedule {
     }
 
     /// It succeeded.
-    pub(super) fn done(&mut self, depth: Depth, now: Now) {
+    pub(super) fn done(&mut self, depth: Depth, now: Clocks) {
         let mark = Some(Mark { wall_ms: now.wall_ms, monotonic_ms: now.monotonic_ms });
         if depth != Depth::Head {
             self.usual = mark;
@@ -108,33 +100,9 @@ impl Schedule {
     }
 
     /// The wall clock was set back: what it says of the past is not believed, the other clock goes on.
-    pub(super) fn set_back(&mut self, now: Now) {
+    pub(super) fn set_back(&mut self, now: Clocks) {
         for mark in [&mut self.usual, &mut self.full].into_iter().flatten() {
             mark.wall_ms = mark.wall_ms.min(now.wall_ms - (now.monotonic_ms - mark.monotonic_ms).max(0));
-        }
-    }
-}
-
-/// What the clocks say at a look, against the look before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Went {
-    /// Together.
-    Together,
-    /// The computer slept, or its clock was set forward.
-    Ahead,
-    /// The clock was set back.
-    Back,
-}
-
-impl Went {
-    pub(super) fn between(before: Now, now: Now) -> Self {
-        let jump_ms = (now.wall_ms - before.wall_ms) - (now.monotonic_ms - before.monotonic_ms);
-        if jump_ms >= JUMP_MS {
-            Self::Ahead
-        } else if jump_ms <= -JUMP_MS {
-            Self::Back
-        } else {
-            Self::Together
         }
     }
 }
@@ -142,17 +110,18 @@ impl Went {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aftercall_domain::clock::Went;
     use proptest::prelude::*;
 
     const NOW: i64 = 1_795_000_000_000;
     const HOUR_MS: i64 = 3_600_000;
 
-    fn at(wall_ms: i64, monotonic_ms: i64) -> Now {
-        Now { wall_ms: NOW + wall_ms, monotonic_ms }
+    fn at(wall_ms: i64, monotonic_ms: i64) -> Clocks {
+        Clocks { wall_ms: NOW + wall_ms, monotonic_ms }
     }
 
     /// Goes through a time in steps of a minute, every sync successful.
-    fn depths(schedule: &mut Schedule, from: Now, minutes: i64) -> Vec<Depth> {
+    fn depths(schedule: &mut Schedule, from: Clocks, minutes: i64) -> Vec<Depth> {
         let minute = |n: i64| at(from.wall_ms - NOW + n * 60_000, from.monotonic_ms + n * 60_000);
         (0..minutes)
             .map(|n| {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aftercall_domain::backoff;
-use aftercall_domain::clock::Clock;
+use aftercall_domain::clock::{Clock, Clocks, Went};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::running::{Failures, Running, asked_ms};
-use super::schedule::{HEAD_EVERY_MS, Now, SPREAD_MS, Schedule, Went};
+use super::schedule::{HEAD_EVERY_MS, SPREAD_MS, Schedule};
 use super::{Depth, Progress, Refused, SyncError, apply, sync_once};
 use crate::store::{Store, StoreError};
 use crate::upstream::{Crm, UpstreamError};
@@ -129,7 +129,7 @@ struct Task {
     /// at most.
     not_before_ms: i64,
     tried_at_ms: i64,
-    looked: Now,
+    looked: Clocks,
 }
 
 impl SyncLoop {
@@ -142,7 +142,7 @@ impl SyncLoop {
     pub fn start_with(crm: Arc<Crm>, store: Store, clock: Arc<dyn Clock>, options: SyncOptions) -> Self {
         let (sender, status) = watch::channel(SyncStatus::never());
         let (asked, cancel) = (Arc::new(Asked::default()), CancellationToken::new());
-        let looked = Now { wall_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms() };
+        let looked = Clocks::of(&*clock);
         let task = Task {
             crm,
             store,
@@ -185,8 +185,8 @@ impl SyncLoop {
 }
 
 impl Task {
-    fn now(&self) -> Now {
-        Now { wall_ms: self.clock.now_ms(), monotonic_ms: self.clock.monotonic_ms() }
+    fn now(&self) -> Clocks {
+        Clocks::of(&*self.clock)
     }
 
     async fn run(mut self) {
@@ -282,7 +282,7 @@ impl Task {
         wait_ms
     }
 
-    fn failed(&mut self, error: &SyncError, now: Now) -> (SyncPhase, Option<i64>) {
+    fn failed(&mut self, error: &SyncError, now: Clocks) -> (SyncPhase, Option<i64>) {
         let left_alone = matches!(error, SyncError::Upstream(UpstreamError::Paused { .. }));
         if let Some(asked_ms) = asked_ms(error).filter(|_| !left_alone) {
             self.not_before_ms = now.monotonic_ms.saturating_add(asked_ms);

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aftercall_domain::appointment::Appointment;
+use aftercall_domain::breaker::Rest;
 use aftercall_domain::calendar::Calendar;
 use aftercall_domain::call::Call;
 use aftercall_domain::clock::Clock;
-use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
 use bytes::Bytes;
@@ -448,7 +449,11 @@ impl RecordingSource for Crm {
         Box::pin(self.recording_range(id, first, last))
     }
 
-    fn resting_ms(&self) -> i64 {
-        self.http.gate().resting_ms()
+    fn resting(&self, _of: Source) -> Option<Rest> {
+        self.http.gate().resting()
+    }
+
+    fn try_now(&self, _of: Source) {
+        self.http.gate().try_now();
     }
 }

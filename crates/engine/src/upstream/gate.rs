@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aftercall_domain::breaker::{Breaker, Gate as Passing, RetryBudget};
+use aftercall_domain::breaker::{Breaker, Gate as Passing, Rest, RetryBudget};
 use aftercall_domain::clock::Clock;
 use http::StatusCode;
+
+use crate::chance::Chance;
 
 use super::UpstreamError;
 use super::http::Question;
@@ -22,60 +24,115 @@ struct State {
     offline: bool,
 }
 
-/// The gate of one origin, shared by its lists and its recordings.
-pub(super) struct Gate {
-    state: Mutex<State>,
-    clock: Arc<dyn Clock>,
+/// What is asked, as far as the gate cares.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// The same for the same question.
+    pub question: u64,
+    /// It is about a recording.
+    pub sound: bool,
 }
 
-/// The way through, for one question. Dropped unsettled (the question was given up) it says nothing of the server.
-pub(super) struct Pass<'a> {
-    gate: &'a Gate,
-    passing: Passing,
-    question: u64,
-    sound: bool,
-    settled: bool,
-}
-
-impl Gate {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { state: Mutex::default(), clock }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets a question through, or says how long the server is left alone.
-    pub(super) fn enter(&self, question: &Question) -> Result<Pass<'_>, UpstreamError> {
-        let now_ms = self.clock.monotonic_ms();
+impl From<&Question> for Asked {
+    fn from(question: &Question) -> Self {
         let key = BuildHasherDefault::<DefaultHasher>::default().hash_one((
             question.method.as_str(),
             question.url.path(),
             question.url.query(),
             question.range,
         ));
+        Self { question: key, sound: question.sound }
+    }
+}
+
+/// The gate of one origin, shared by its lists and its recordings.
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    chance: Chance,
+}
+
+/// The way through, for one question. Dropped unsettled (the question was given up) it says nothing of the server.
+struct Pass<'a> {
+    gate: &'a Gate,
+    passing: Passing,
+    asked: Asked,
+    settled: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), clock, chance: Chance::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Gate::new`], drawing the same numbers every time.
+    #[cfg(test)]
+    pub(crate) fn with_chance(clock: Arc<dyn Clock>, chance: Chance) -> Self {
+        Self { chance, ..Self::new(clock) }
+    }
+
+    /// The server is left alone, or about to be probed.
+    #[cfg(test)]
+    pub(crate) fn is_shut(&self) -> bool {
+        self.state().breaker.is_shut()
+    }
+
+    /// Lets a question through to `send`, and takes what comes of it into account.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Paused`] while the server is left alone, without sending; those of `send`.
+    pub(crate) async fn through<T>(
+        &self,
+        asked: Asked,
+        send: impl Future<Output = Result<T, UpstreamError>>,
+        status: impl Fn(&T) -> StatusCode,
+    ) -> Result<T, UpstreamError> {
+        let pass = self.enter(asked)?;
+        let decides_for_recordings = asked.sound && pass.passing == Passing::Probe;
+        let answer = send.await;
+        match &answer {
+            Ok(answer) => pass.answered(status(answer)),
+            Err(error) => pass.failed(error),
+        }
+        match self.resting() {
+            // The probe failed. The recording that was it does not pay for the others.
+            Some(Rest { wait_ms, .. }) if decides_for_recordings => {
+                Err(UpstreamError::Paused { wait_ms, offline: matches!(answer, Err(UpstreamError::Offline)) })
+            }
+            _ => answer,
+        }
+    }
+
+    /// Lets a question through, or says how long the server is left alone.
+    fn enter(&self, asked: Asked) -> Result<Pass<'_>, UpstreamError> {
+        let now_ms = self.clock.monotonic_ms();
         let mut state = self.state();
-        let passing = state.breaker.enter(now_ms, question.sound);
+        let passing = state.breaker.enter(now_ms, asked.sound);
         if let Passing::Shut { wait_ms } = passing {
             return Err(UpstreamError::Paused { wait_ms, offline: state.offline });
         }
-        if !state.failed.contains(&key) {
+        if !state.failed.contains(&asked.question) {
             state.budget.earn(now_ms);
         } else if let Some(wait_ms) = state.budget.spend(now_ms) {
             state.breaker.let_go(passing);
             return Err(UpstreamError::Paused { wait_ms, offline: state.offline });
         }
-        Ok(Pass { gate: self, passing, question: key, sound: question.sound, settled: false })
+        Ok(Pass { gate: self, passing, asked, settled: false })
     }
 
-    /// How long a recording's question would be refused.
-    pub(super) fn resting_ms(&self) -> i64 {
-        self.state().breaker.wait_ms(self.clock.monotonic_ms(), true)
+    /// Whether and how long a recording's question would be refused.
+    pub(crate) fn resting(&self) -> Option<Rest> {
+        let state = self.state();
+        let wait_ms = state.breaker.wait_ms(self.clock.monotonic_ms(), true);
+        (wait_ms > 0).then_some(Rest { wait_ms, offline: state.offline })
     }
 
     /// Somebody waits, or the network is back.
-    pub(super) fn try_now(&self) {
+    pub(crate) fn try_now(&self) {
         let now_ms = self.clock.monotonic_ms();
         self.state().breaker.try_now(now_ms);
     }
@@ -83,42 +140,35 @@ impl Gate {
 
 impl Pass<'_> {
     /// An answer came. A 500 of a list is the database's outage; that of a recording is its own failed job.
-    pub(super) fn answered(self, status: StatusCode) {
+    fn answered(self, status: StatusCode) {
         let failed = match status.as_u16() {
-            500 => !self.sound,
+            500 => !self.asked.sound,
             502..=504 => true,
             _ => false,
         };
         self.settle(!failed, false);
     }
 
-    /// No answer came. The caller's error, or, where this was the probe that was to decide for all, that the server is
-    /// left alone on: the one recording that was the probe shall not pay for it.
-    pub(super) fn failed(self, error: UpstreamError) -> UpstreamError {
+    /// No answer came.
+    fn failed(self, error: &UpstreamError) {
         let offline = matches!(error, UpstreamError::Offline);
         if offline || matches!(error, UpstreamError::TimedOut | UpstreamError::Unavailable { .. }) {
             self.settle(false, offline);
         }
-        error
-    }
-
-    /// This question was to decide for all.
-    pub(super) fn is_probe(&self) -> bool {
-        self.passing == Passing::Probe
     }
 
     fn settle(mut self, well: bool, offline: bool) {
         self.settled = true;
         let now_ms = self.gate.clock.monotonic_ms();
         let mut state = self.gate.state();
-        state.breaker.answered(now_ms, self.passing, well);
+        state.breaker.answered(now_ms, self.passing, well, self.gate.chance.draw());
         if well {
-            state.failed.remove(&self.question);
+            state.failed.remove(&self.asked.question);
         } else {
             if state.failed.len() >= FAILED_MAX {
                 state.failed.clear();
             }
-            state.failed.insert(self.question);
+            state.failed.insert(self.asked.question);
             state.offline = offline;
         }
     }

@@ -148,7 +148,7 @@ trait RevFindMap: Iterator + Sized {
 impl<I: Iterator> RevFindMap for I {}
 
 /// What a status other than success means.
-pub(super) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option<UpstreamError> {
+pub(crate) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option<UpstreamError> {
     Some(match status.as_u16() {
         200..=299 => return None,
         401 => UpstreamError::SessionEnded,
@@ -158,7 +158,9 @@ pub(super) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option
         429 => UpstreamError::RateLimited { retry_after_ms },
         // Never followed: nothing in the CRM's API redirects, so this is a portal or a proxy.
         300..=303 | 305..=399 => UpstreamError::Captive { retry_after_ms },
-        status => UpstreamError::Unavailable { status, retry_after_ms },
+        503 => UpstreamError::Unavailable { status: 503, retry_after_ms },
+        // Only where it has a meaning: any other answer may carry anything.
+        status => UpstreamError::Unavailable { status, retry_after_ms: None },
     })
 }
 
@@ -302,22 +304,7 @@ impl Http {
         question: &Question,
         who: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Answer, UpstreamError> {
-        let pass = self.gate.enter(question)?;
-        let decides_for_recordings = question.sound && pass.is_probe();
-        let answer = match self.send(question, who).await {
-            Ok(answer) => {
-                pass.answered(answer.status());
-                Ok(answer)
-            }
-            Err(error) => Err(pass.failed(error)),
-        };
-        let wait_ms = self.gate.resting_ms();
-        if decides_for_recordings && wait_ms > 0 {
-            // The probe failed. The recording that was it does not pay for the others.
-            let offline = matches!(answer, Err(UpstreamError::Offline));
-            return Err(UpstreamError::Paused { wait_ms, offline });
-        }
-        answer
+        self.gate.through(question.into(), self.send(question, who), Answer::status).await
     }
 
     async fn send(&self, question: &Question, who: Vec<(HeaderName, HeaderValue)>) -> Result<Answer, UpstreamError> {

@@ -8,7 +8,7 @@ mod body;
 mod calls_page;
 mod crm;
 mod error;
-mod gate;
+pub(crate) mod gate;
 mod http;
 mod lead_pages;
 mod lead_wire;
@@ -28,6 +28,8 @@ pub use calls_page::CallsPage;
 pub use crm::{CALLS_PAGE_MAX, Crm, LEADS_PAGE, RECENT_PAGE, Side, SignedIn};
 pub use error::UpstreamError;
 pub use http::Limits;
+#[cfg(test)]
+pub(crate) use http::failure;
 pub use origin::Origin;
 pub use source::{Piece, Presence, RecordingSource};
 pub use sources::Sources;

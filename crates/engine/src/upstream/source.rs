@@ -1,6 +1,7 @@
 //! Where recordings come from, as the queue sees it.
 
-use aftercall_domain::ids::RecordingId;
+use aftercall_domain::breaker::Rest;
+use aftercall_domain::ids::{RecordingId, Source};
 use futures_util::future::BoxFuture;
 
 use super::{Body, UpstreamError};
@@ -38,8 +39,15 @@ pub trait RecordingSource: Send + Sync + 'static {
     /// Asks for the bytes `first..=last`, at most 1 MiB of them.
     fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>>;
 
-    /// How long it is being left alone, because it failed again and again: until then nothing is asked of it.
-    fn resting_ms(&self) -> i64 {
-        0
+    /// Whether and how long this source is being left alone, because it failed again and again: until then nothing is
+    /// asked of it.
+    fn resting(&self, of: Source) -> Option<Rest> {
+        let _ = of;
+        None
+    }
+
+    /// Somebody waits for something of this source: one that is being left alone may be probed now.
+    fn try_now(&self, of: Source) {
+        let _ = of;
     }
 }

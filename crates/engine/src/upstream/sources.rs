@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aftercall_domain::breaker::Rest;
 use aftercall_domain::ids::{RecordingId, Source};
 use futures_util::future::BoxFuture;
 
@@ -17,13 +18,16 @@ pub struct Sources {
 }
 
 impl Sources {
+    fn at(&self, source: Source) -> Option<&dyn RecordingSource> {
+        match source {
+            Source::Crm => self.crm.as_deref(),
+            Source::Twilio => self.twilio.as_deref(),
+        }
+    }
+
     /// Nobody signed in to the recording's source: it waits for that.
     fn of(&self, id: &RecordingId) -> Result<&dyn RecordingSource, UpstreamError> {
-        let source = match id.source() {
-            Source::Crm => &self.crm,
-            Source::Twilio => &self.twilio,
-        };
-        source.as_deref().ok_or(UpstreamError::SessionEnded)
+        self.at(id.source()).ok_or(UpstreamError::SessionEnded)
     }
 }
 
@@ -36,9 +40,13 @@ impl RecordingSource for Sources {
         Box::pin(async move { self.of(id)?.range(id, first, last).await })
     }
 
-    /// As long as none of them may be asked: one that rests does not hold up the other.
-    fn resting_ms(&self) -> i64 {
-        let sources = [&self.crm, &self.twilio].into_iter().flatten();
-        sources.map(|source| source.resting_ms()).min().unwrap_or(0)
+    fn resting(&self, of: Source) -> Option<Rest> {
+        self.at(of)?.resting(of)
+    }
+
+    fn try_now(&self, of: Source) {
+        if let Some(source) = self.at(of) {
+            source.try_now(of);
+        }
     }
 }

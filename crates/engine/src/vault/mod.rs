@@ -166,6 +166,14 @@ impl Vault {
         Ok(was_there)
     }
 
+    /// An empty vault in a folder, with a key of its own, for tests of what stands above. Blocks.
+    #[cfg(test)]
+    pub(crate) fn scratch(folder: &Path) -> Self {
+        use crate::secrets::{KeyChoice, open_root_key};
+        let key = open_root_key(folder, &KeyChoice::File(folder.join("key"))).expect("a key");
+        Self::open(&folder.join("recordings"), &Zeroizing::new([7; 32]), key.file_kek()).expect("a vault")
+    }
+
     fn root(&self) -> &PathBuf {
         self.layout.root()
     }

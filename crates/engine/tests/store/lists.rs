@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use aftercall_domain::calendar::Calendar;
 use aftercall_domain::call::{Call, Direction, Outcome};
-use aftercall_domain::ids::{AppointmentId, CalendarId, LeadId, RecordingId};
+use aftercall_domain::ids::{AppointmentId, CalendarId, LeadId, RecordingId, Source};
 use aftercall_domain::recording::{AudioFacts, Fact, Reason, RecordingState};
 use aftercall_engine::store::table::calls::{CallView, CallsFilter, ListedCall};
-use aftercall_engine::store::table::jobs::{self, JobRow};
+use aftercall_engine::store::table::jobs::{self, JobRow, Turn};
 use aftercall_engine::store::table::leads::LeadsFilter;
 use aftercall_engine::store::table::listening::{self, Listening};
-use aftercall_engine::store::table::recordings::{self, Analysis, StoredFile};
+use aftercall_engine::store::table::recordings::{self, Analysis, RecordingRow, StoredFile};
 use aftercall_engine::store::table::{Span, appointments, calendars, calls, leads, profile, sync_state};
 use aftercall_engine::store::{Store, StoreError, Upserted};
 use rusqlite::{Connection, Transaction};
@@ -440,24 +440,31 @@ fn the_next_appointment_is_neither_over_nor_cancelled() {
     });
 }
 
+fn job_of(recording_id: RecordingId, priority: i64, asked_at_ms: i64) -> JobRow {
+    JobRow {
+        recording_id,
+        priority,
+        wish: "person".into(),
+        asked_at_ms,
+        next_at_ms: 0,
+        started_at_ms: None,
+        preparing: false,
+        machine: "{}".into(),
+    }
+}
+
+fn anybody(source: Source) -> Turn {
+    Turn { source, least_priority: 0, least_fresh: 0 }
+}
+
 #[test]
 fn a_persons_wish_is_claimed_first_and_only_once() {
     with(|tx| {
+        let turn = anybody(Source::Crm);
         for (n, priority, next) in [(1, 0, 0), (2, 10, 0), (3, 10, NOW_MS + 1), (4, 0, 0)] {
             let id = RecordingId::crm(&sid(n));
             recordings::put(tx, &recordings::not_asked_for(&sid(n), Outcome::Answered, true))?;
-            jobs::put(
-                tx,
-                &JobRow {
-                    recording_id: id,
-                    priority,
-                    wish: "person".into(),
-                    asked_at_ms: n,
-                    next_at_ms: next,
-                    started_at_ms: None,
-                    machine: "{}".into(),
-                },
-            )?;
+            jobs::put(tx, &JobRow { next_at_ms: next, ..job_of(id, priority, n) })?;
         }
         let id = |n| RecordingId::crm(&sid(n));
         assert_eq!(
@@ -465,15 +472,45 @@ fn a_persons_wish_is_claimed_first_and_only_once() {
             (Some(1), Some(2), Some(4))
         );
         let mut order = Vec::new();
-        while let Some(job) = jobs::claim(tx, NOW_MS)? {
+        while let Some(job) = jobs::claim(tx, turn, NOW_MS)? {
             assert_eq!(job.started_at_ms, Some(NOW_MS));
             order.push(job.recording_id);
         }
         assert_eq!(order, [id(2), id(1), id(4)]);
-        assert_eq!((jobs::next_at_ms(tx)?, jobs::place(tx, &id(2))?), (Some(NOW_MS + 1), None));
-        assert_eq!(jobs::held_longer(tx, NOW_MS + 5, NOW_MS + 5)?.len(), 3);
-        assert_eq!(jobs::held_longer(tx, NOW_MS - 5, NOW_MS - 1)?.len(), 3, "held since a time that has not come");
+        assert_eq!((jobs::next_at_ms(tx, turn)?, jobs::place(tx, &id(2))?), (Some(NOW_MS + 1), None));
+        assert_eq!(jobs::held(tx)?.len(), 3);
         assert!(jobs::remove(tx, &id(2))? && !jobs::remove(tx, &id(2))?);
+        Ok(())
+    });
+}
+
+#[test]
+fn each_source_has_its_own_turns_and_what_is_being_prepared_goes_on_where_nothing_new_may_begin() {
+    with(|tx| {
+        let twilio: RecordingId = "twilio:RE1".parse().expect("an id");
+        let id = |n| RecordingId::crm(&sid(n));
+        for (id, preparing, state) in [
+            (id(1), false, RecordingState::Queued),
+            (id(2), true, RecordingState::Preparing),
+            (twilio.clone(), false, RecordingState::Queued),
+        ] {
+            let row = recordings::not_asked_for(&sid(1), Outcome::Answered, true);
+            recordings::put(tx, &RecordingRow { id: id.clone(), state, ..row })?;
+            jobs::put(tx, &JobRow { preparing, ..job_of(id, 0, 1) })?;
+        }
+        assert_eq!((jobs::place(tx, &id(2))?, jobs::place(tx, &twilio)?), (Some(2), Some(1)));
+        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 1);
+        let full = Turn { least_fresh: i64::MAX, ..anybody(Source::Crm) };
+        assert_eq!(jobs::claim(tx, full, NOW_MS)?.map(|job| job.recording_id), Some(id(2)));
+        assert_eq!((jobs::claim(tx, full, NOW_MS)?, jobs::next_at_ms(tx, full)?), (None, None));
+        let person = Turn { least_priority: 10, ..anybody(Source::Crm) };
+        assert_eq!(jobs::claim(tx, person, NOW_MS)?, None);
+        assert_eq!(jobs::claim(tx, anybody(Source::Crm), NOW_MS)?.map(|job| job.recording_id), Some(id(1)));
+        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 2, "a run whose answer is not known yet takes a place");
+        let row = recordings::get(tx, &id(1))?.expect("a row");
+        recordings::put(tx, &RecordingRow { state: RecordingState::Downloading, ..row })?;
+        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 1, "what is there needs none");
+        assert_eq!(jobs::claim(tx, anybody(Source::Twilio), NOW_MS)?.map(|job| job.recording_id), Some(twilio));
         Ok(())
     });
 }

@@ -232,7 +232,7 @@ fn verify(conn: &Connection) -> Result<(), StoreError> {
 
 /// All migrations that are missing, in one transaction. Foreign keys are switched off outside of it, because inside
 /// the pragma does nothing.
-fn migrate(conn: &mut Connection) -> Result<Vec<String>, StoreError> {
+pub(super) fn migrate(conn: &mut Connection) -> Result<Vec<String>, StoreError> {
     conn.pragma_update(None, "foreign_keys", false)?;
     let done = (|| {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use aftercall_domain::ids::RecordingId;
+use aftercall_domain::breaker::Rest;
+use aftercall_domain::ids::{RecordingId, Source};
 use aftercall_domain::recording::Fact;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -268,8 +269,12 @@ impl RecordingSource for Twilio {
         Box::pin(self.piece(id, first, last))
     }
 
-    fn resting_ms(&self) -> i64 {
-        self.http.gate().resting_ms()
+    fn resting(&self, _of: Source) -> Option<Rest> {
+        self.http.gate().resting()
+    }
+
+    fn try_now(&self, _of: Source) {
+        self.http.gate().try_now();
     }
 }
 

@@ -1,0 +1,133 @@
+//! Each source has a lane: how many runs it bears at once, whether it is being left alone, and who may go now.
+
+use aftercall_domain::clock::{Clocks, Went};
+use aftercall_domain::download::{SPREAD_MS, Wish};
+use aftercall_domain::ids::Source;
+
+use crate::store::table::jobs::Turn;
+
+/// The CRM prepares so many recordings at a time; what is asked for beyond that waits there.
+const CRM_PLACES: usize = 3;
+
+/// How many runs each source bears at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AtOnce {
+    /// The CRM: 1 to 3 in the app. It has one thread per process, which others need too.
+    pub crm: usize,
+    /// Twilio counts what an account asks at a time.
+    pub twilio: usize,
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self { crm: 3, twilio: 4 }
+    }
+}
+
+/// One source's lane.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub source: Source,
+    pub at_once: usize,
+    /// Places for what is being prepared, where the source has few.
+    places: Option<usize>,
+    was_resting: bool,
+    /// By the monotonic clock: until then only what a person waits for goes.
+    quiet_until_ms: i64,
+}
+
+impl Lane {
+    /// All of them.
+    pub(super) fn all(at_once: AtOnce) -> [Self; 2] {
+        let lane =
+            |source, at_once, places| Self { source, at_once, places, was_resting: false, quiet_until_ms: i64::MIN };
+        [lane(Source::Crm, at_once.crm, Some(CRM_PLACES)), lane(Source::Twilio, at_once.twilio, None)]
+    }
+
+    /// The computer woke, or the network is back, for many clients in one moment: they shall not come in one.
+    pub(super) fn spread(&mut self, now: Clocks, random: f64) {
+        self.quiet_until_ms = now.monotonic_ms.saturating_add((SPREAD_MS as f64 * random) as i64);
+    }
+
+    /// The source is being left alone, or not any more. Returns whether that is news.
+    pub(super) fn rests(&mut self, resting: bool, now: Clocks, random: f64) -> bool {
+        let is_news = resting != self.was_resting;
+        self.was_resting = resting;
+        if is_news && !resting {
+            self.spread(now, random);
+        }
+        is_news
+    }
+
+    /// How long only persons' wishes go; 0 when all do.
+    pub(super) fn quiet_ms(&self, now: Clocks) -> i64 {
+        self.quiet_until_ms.saturating_sub(now.monotonic_ms).max(0)
+    }
+
+    /// Who may go, while so many places are taken. The last one is kept for somebody who waits, unless what was asked
+    /// for last was `ready` without being prepared.
+    pub(super) fn turn(&self, places_taken: usize, ready: bool, now: Clocks) -> Turn {
+        let person = Wish::Person.priority();
+        let least_fresh = match self.places.map(|places| places.saturating_sub(places_taken)) {
+            None | Some(2..) => 0,
+            Some(1) if ready => 0,
+            Some(1) => person,
+            Some(0) => i64::MAX,
+        };
+        Turn { source: self.source, least_priority: if self.quiet_ms(now) > 0 { person } else { 0 }, least_fresh }
+    }
+}
+
+/// What the clocks did since the last look, which a sleep of the computer may have made late.
+#[derive(Debug)]
+pub(super) struct Watch {
+    looked: Clocks,
+}
+
+impl Watch {
+    pub(super) fn new(now: Clocks) -> Self {
+        Self { looked: now }
+    }
+
+    pub(super) fn look(&mut self, now: Clocks) -> Went {
+        let before = std::mem::replace(&mut self.looked, now);
+        Went::between(before, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(monotonic_ms: i64) -> Clocks {
+        Clocks { wall_ms: 1_795_000_000_000 + monotonic_ms, monotonic_ms }
+    }
+
+    #[test]
+    fn the_crm_prepares_three_at_a_time_and_the_last_place_is_kept_for_somebody_who_waits() {
+        let [crm, twilio] = Lane::all(AtOnce::default());
+        let fresh = |lane: &Lane, taken| {
+            let turn = lane.turn(taken, false, at(0));
+            [Wish::Background, Wish::Pin, Wish::Person].map(|wish| wish.priority() >= turn.least_fresh)
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 9].map(|taken| fresh(&crm, taken)),
+            [[true; 3], [true; 3], [false, false, true], [false; 3], [false; 3]]
+        );
+        assert_eq!(fresh(&twilio, 9), [true; 3]);
+        let least_fresh = [2, 3].map(|taken| crm.turn(taken, true, at(0)).least_fresh);
+        assert_eq!(least_fresh, [0, i64::MAX], "where files are ready none is kept");
+        assert_eq!(crm.turn(9, false, at(0)).least_priority, 0, "what is being prepared goes on being asked for");
+    }
+
+    #[test]
+    fn when_a_source_is_back_only_persons_go_at_once() {
+        let [mut crm, _] = Lane::all(AtOnce::default());
+        assert!(!crm.rests(false, at(0), 0.5) && crm.quiet_ms(at(0)) == 0);
+        assert!(crm.rests(true, at(0), 0.5) && !crm.rests(true, at(1), 0.5));
+        assert!(crm.rests(false, at(1_000), 0.5));
+        assert_eq!(crm.quiet_ms(at(1_000)), SPREAD_MS / 2);
+        assert_eq!(crm.turn(0, false, at(1_000)).least_priority, Wish::Person.priority());
+        assert_eq!(crm.turn(0, false, at(1_000 + SPREAD_MS / 2)).least_priority, 0);
+    }
+}

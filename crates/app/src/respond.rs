@@ -1,13 +1,17 @@
 //! `rec://`: what is known of the recording that was asked for, and the answer to it.
 
+use std::sync::Arc;
+
 use aftercall_domain::backoff::MAX_POLLS;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Fact, Reason, RecordingState};
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
-use aftercall_media::respond::{Presence, recording_id_of, respond};
+use aftercall_media::read_at::ReadAt as _;
+use aftercall_media::respond::{PART_BYTES_MAX, Presence, Wait, body_bytes, is_from_app, recording_id_of, respond};
 use http::{Method, Request, Response, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::errors::AppError;
 use crate::start::{App, Boot};
@@ -16,6 +20,9 @@ use crate::start::{App, Boot};
 const RETRY_AFTER_S: u32 = 5;
 /// The page may be told to wait this long at most, in seconds; a longer wait is asked about again.
 const RETRY_AFTER_MAX_S: i64 = 300;
+
+/// An id that stands for none; what is found under it is not used.
+const NOBODY: &str = "crm:-";
 
 /// What was found, owned, so that it can go to a thread that may block.
 enum Found {
@@ -37,6 +44,10 @@ impl Boot {
         let origins = app_origins.to_vec();
         let (found, app) = match self {
             _ if !own_window => (Found::Forbidden(Reason::Code(Code::Forbidden)), None),
+            // Nothing is looked up, and no job made, for a page that is not ours.
+            _ if !is_from_app(request.headers(), app_origins) => {
+                (Found::Forbidden(Reason::Code(Code::Forbidden)), None)
+            }
             Self::Refused(refusal) => {
                 let code = refusal.to_error().code();
                 (Found::Broken { code, reason: Reason::Code(code) }, None)
@@ -47,15 +58,19 @@ impl Boot {
             Found::Stored { id, .. } => Some(id.clone()),
             _ => None,
         };
+        let again = request.clone();
         let answering = {
             let app = app.clone();
             tokio::task::spawn_blocking(move || answer(&request, found, app.as_ref(), &origins))
         };
-        let response = answering.await.unwrap_or_else(|_| {
-            let mut response = Response::new(Vec::new());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        });
+        let response = match answering.await {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::error!("answering a request for a recording stopped");
+                let code = Code::Internal.as_str();
+                respond(&again, Presence::Broken { error: code, reason: code }, app_origins)
+            }
+        };
         if let (Some(app), 502..=504) = (&app, response.status().as_u16()) {
             app.count_shown(response.status().as_u16());
         }
@@ -75,7 +90,15 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
             let Some(app) = app else { return respond(request, broken(Code::Internal), origins) };
             let etag = file.file_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "-1";
             match app.library().vault.reader(&id, &file) {
-                Ok(body) => respond(request, Presence::Here { body: &body, etag: &etag, content_type }, origins),
+                Ok(body) => {
+                    let len = body.len().unwrap_or_default();
+                    let room = app.room_for(body_bytes(request, &etag, len));
+                    let mut response =
+                        respond(request, Presence::Here { body: &body, etag: &etag, content_type }, origins);
+                    // Given back when the answer is gone, not when it was made.
+                    response.extensions_mut().insert(room);
+                    response
+                }
                 Err(error) => {
                     tracing::error!(code = error.code().as_str(), "a stored recording could not be opened");
                     respond(request, broken(error.code()), origins)
@@ -83,7 +106,7 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
             }
         }
         Found::Coming { attempt, retry_after_s } => {
-            respond(request, Presence::Coming { attempt, max_attempts: MAX_POLLS, retry_after_s }, origins)
+            respond(request, Presence::Coming(Wait { attempt, max_attempts: MAX_POLLS, retry_after_s }), origins)
         }
         Found::Absent(reason) => respond(request, Presence::Absent { reason: reason.as_str() }, origins),
         Found::Broken { code, reason } => {
@@ -94,6 +117,16 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
 }
 
 impl App {
+    /// Waits, on this thread, until one more body of this size may be held.
+    fn room_for(&self, bytes: u64) -> Option<Arc<OwnedSemaphorePermit>> {
+        if bytes <= PART_BYTES_MAX {
+            return None;
+        }
+        let room = Arc::clone(self.whole_bodies()).acquire_owned();
+        // Closed never. On a thread that may block, not on the runtime's.
+        tokio::runtime::Handle::current().block_on(room).ok().map(Arc::new)
+    }
+
     /// A file that does not verify is fetched again; the answer to whoever asked stays as it is.
     async fn mend(&self, id: &RecordingId) {
         let mended = match self.downloads() {
@@ -106,7 +139,14 @@ impl App {
     }
 
     async fn find(&self, request: &Request<()>) -> Found {
-        let Some(id) = recording_id_of(request.uri()) else { return Found::Absent(Reason::Code(Code::NotFound)) };
+        let not_found = Found::Absent(Reason::Code(Code::NotFound));
+        let Some(id) = recording_id_of(request.uri()) else {
+            // What is no id is looked up as well, so that it takes as long as an id that nobody knows.
+            if let Ok(nobody) = NOBODY.parse() {
+                let _ = self.known(&nobody).await;
+            }
+            return not_found;
+        };
         match self.try_find(&id, request.method()).await {
             Ok(found) => found,
             Err(error) => {

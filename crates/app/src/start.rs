@@ -18,7 +18,7 @@ use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
 use aftercall_engine::vault::Vault;
 use aftercall_player::OutputChoice;
 use secrecy::SecretString;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,9 @@ use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::{answers, fetch, log, session, syncing, twilio};
+
+/// Whole recordings that are held for the page at a time.
+const WHOLE_BODIES_MAX: usize = 2;
 
 /// A lead that is opened again is read again after this long.
 const OPENED_AGAIN_AFTER_MS: i64 = 15_000;
@@ -200,6 +203,8 @@ pub(crate) struct Inner {
     pub(crate) signing: tokio::sync::Mutex<()>,
     /// It was wiped: the window needs another.
     pub(crate) over: AtomicBool,
+    /// Room for answers of `rec://` that carry a whole recording: each is one buffer of up to half a gigabyte.
+    whole_bodies: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Held for as long as the app may write.
@@ -244,6 +249,7 @@ impl App {
             deck,
             signing: tokio::sync::Mutex::default(),
             over: AtomicBool::new(false),
+            whole_bodies: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             tasks,
             stop,
             _lock: Mutex::new(opened.lock),
@@ -504,6 +510,10 @@ impl App {
             Access::Window | Access::Write => Ok(&self.0.downloads),
             Access::Read => Err(StoreError::ReadOnly.into()),
         }
+    }
+
+    pub(crate) fn whole_bodies(&self) -> &Arc<Semaphore> {
+        &self.0.whole_bodies
     }
 
     pub(crate) fn deck(&self) -> Result<&Deck, AppError> {

@@ -5,6 +5,7 @@
 //! Decoding is the player's: this crate finds out what is in a file, how long it is and where each frame lies.
 #![deny(missing_docs)]
 
+mod conditions;
 pub mod peaks;
 pub mod range;
 pub mod read_at;

@@ -40,8 +40,8 @@ pub fn resolve(value: &[u8], len: u64) -> Resolved {
             None => Resolved::Whole,
             Some(first) => part(first, len - 1, len),
         },
-        (first, last) => match (number(first), number(last)) {
-            (Some(first), Some(last)) if first <= last => part(first, last, len),
+        (first_text, last_text) => match (number(first_text), number(last_text)) {
+            (Some(first), Some(last)) if !is_backwards(first_text, last_text) => part(first, last, len),
             _ => Resolved::Whole,
         },
     }
@@ -69,6 +69,12 @@ fn number(text: &str) -> Option<u64> {
         return None;
     }
     Some(text.parse().unwrap_or(u64::MAX))
+}
+
+/// Whether one number of digits is more than another, however large both are: two that saturate are not alike.
+fn is_backwards(first: &str, last: &str) -> bool {
+    let (first, last) = (first.trim_start_matches('0'), last.trim_start_matches('0'));
+    (first.len(), first) > (last.len(), last)
 }
 
 #[cfg(test)]

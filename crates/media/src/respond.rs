@@ -3,11 +3,14 @@
 //! Each status has one meaning (200/206 audio, 202 on its way, 404 not to be had, 403 not now or not for you, 500 broken
 //! here). 502, 503 and 504 are never sent: nothing here asks the network.
 
+use std::ops::Range;
+
 use aftercall_domain::ids::RecordingId;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use crate::conditions::{self, Outcome};
 use crate::range::{Resolved, resolve};
 use crate::read_at::ReadAt;
 
@@ -32,15 +35,21 @@ pub enum Presence<'a> {
         /// As sniffed, never as declared.
         content_type: &'a str,
     },
-    /// Not here yet; a job exists (202).
-    Coming {
-        /// Polls made so far.
-        attempt: u32,
-        /// Polls that will be made at most before the background takes over.
-        max_attempts: u32,
-        /// When to ask again, in seconds.
-        retry_after_s: u32,
+    /// Some of it is stored. A range that begins there is answered with what is stored of it, everything else by 202.
+    Arriving {
+        /// The plain bytes; `len` is that of the whole. Only what `here` names is read.
+        body: &'a dyn ReadAt,
+        /// The strong entity tag's opaque part. A download that starts again has another.
+        etag: &'a str,
+        /// As sniffed.
+        content_type: &'a str,
+        /// What is stored, in bytes.
+        here: &'a [Range<u64>],
+        /// What the rest is told.
+        wait: Wait,
     },
+    /// Not here yet; a job exists (202).
+    Coming(Wait),
     /// Not to be had (404).
     Absent {
         /// A word, as in [`aftercall_domain::recording::Reason`].
@@ -58,6 +67,36 @@ pub enum Presence<'a> {
         /// A word.
         reason: &'a str,
     },
+}
+
+/// How a recording that is on its way is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Polls made so far.
+    pub attempt: u32,
+    /// Polls that will be made at most before the background takes over.
+    pub max_attempts: u32,
+    /// When to ask again, in seconds.
+    pub retry_after_s: u32,
+}
+
+/// Whether a request comes from one of the app's own pages, or names no origin, as a page does that asks for itself.
+/// Asked before anything is done for a request.
+pub fn is_from_app(headers: &HeaderMap, app_origins: &[&str]) -> bool {
+    matches!(Caller::of(headers, app_origins), Caller::App(_))
+}
+
+/// How many bytes of a recording of `len` bytes the answer will carry, before one of them is read: a body is one whole
+/// buffer, and whoever answers many requests may want to hold few large ones at a time.
+pub fn body_bytes(request: &Request<()>, etag: &str, len: u64) -> u64 {
+    if request.method() != Method::GET {
+        return 0;
+    }
+    match plan(request, &quoted(etag), len) {
+        Plan::Failed | Plan::NotModified | Plan::Unsatisfiable => 0,
+        Plan::Part { first, last } => last - first + 1,
+        Plan::Whole => len,
+    }
 }
 
 /// Answers one request. `app_origins` are the origins of the app's own window, exact; the first is named where the
@@ -93,12 +132,14 @@ enum Caller<'a> {
 
 impl<'a> Caller<'a> {
     fn of(headers: &HeaderMap, app_origins: &[&'a str]) -> Self {
-        match headers.get(header::ORIGIN) {
-            None => Self::App(app_origins.first().copied()),
-            Some(asked) => {
+        let mut asked = headers.get_all(header::ORIGIN).iter();
+        match (asked.next(), asked.next()) {
+            (None, _) => Self::App(app_origins.first().copied()),
+            (Some(asked), None) => {
                 let known = app_origins.iter().find(|origin| origin.as_bytes() == asked.as_bytes());
                 known.map_or(Self::Stranger, |origin| Self::App(Some(origin)))
             }
+            (Some(_), Some(_)) => Self::Stranger,
         }
     }
 }
@@ -114,18 +155,13 @@ fn answer(request: &Request<()>, presence: Presence<'_>) -> Response<Vec<u8>> {
     }
     match presence {
         Presence::Here { body, etag, content_type } => {
-            stored(request, body, etag, content_type).unwrap_or_else(|_| broken("damaged", "damaged"))
+            stored(request, body, etag, content_type, None).unwrap_or_else(|_| broken("damaged", "damaged"))
         }
-        Presence::Coming { attempt, max_attempts, retry_after_s } => {
-            let mut response = json_answer(
-                StatusCode::ACCEPTED,
-                &json!({
-                    "status": "processing", "attempt": attempt, "max_attempts": max_attempts, "retry_after": retry_after_s
-                }),
-            );
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
-            response
+        Presence::Arriving { body, etag, content_type, here, wait } => {
+            let stored = stored(request, body, etag, content_type, Some((here, wait)));
+            stored.unwrap_or_else(|_| broken("damaged", "damaged"))
         }
+        Presence::Coming(wait) => coming(wait),
         Presence::Absent { reason } => {
             json_answer(StatusCode::NOT_FOUND, &json!({"error": "not_found", "reason": reason}))
         }
@@ -136,40 +172,72 @@ fn answer(request: &Request<()>, presence: Presence<'_>) -> Response<Vec<u8>> {
     }
 }
 
-/// In the order of RFC 9110, 13.2.2: If-Match, If-None-Match, then Range under If-Range. Dates are never compared,
-/// because no Last-Modified is sent.
+/// What a GET or HEAD of a representation of `len` bytes asks for.
+enum Plan {
+    Failed,
+    NotModified,
+    Unsatisfiable,
+    Part { first: u64, last: u64 },
+    Whole,
+}
+
+fn plan(request: &Request<()>, tag: &str, len: u64) -> Plan {
+    let headers = request.headers();
+    let with_range = match conditions::evaluate(headers, tag) {
+        Outcome::Failed => return Plan::Failed,
+        Outcome::NotModified => return Plan::NotModified,
+        Outcome::Goes { with_range } => with_range,
+    };
+    let mut ranges = headers.get_all(header::RANGE).iter();
+    match (ranges.next(), ranges.next()) {
+        // Only GET defines Range; two lines join to several ranges.
+        (Some(range), None) if with_range && request.method() == Method::GET => match resolve(range.as_bytes(), len) {
+            Resolved::Whole => Plan::Whole,
+            Resolved::Part { first, last } => Plan::Part { first, last: last.min(first + PART_BYTES_MAX - 1) },
+            Resolved::Unsatisfiable => Plan::Unsatisfiable,
+        },
+        _ => Plan::Whole,
+    }
+}
+
+/// Answers from bytes that are stored: all of them, or those of `arriving`.
 fn stored(
     request: &Request<()>,
     body: &dyn ReadAt,
     etag: &str,
     content_type: &str,
+    arriving: Option<(&[Range<u64>], Wait)>,
 ) -> std::io::Result<Response<Vec<u8>>> {
-    let headers = request.headers();
-    let tag = format!("\"{}\"", etag.trim_matches('"'));
+    let tag = quoted(etag);
     let len = body.len()?;
-    if headers.contains_key(header::IF_MATCH) && !lists_tag(headers, &header::IF_MATCH, |other| other == tag) {
-        return Ok(tagged(empty(StatusCode::PRECONDITION_FAILED), &tag));
-    }
-    let weakly = |other: &str| other.strip_prefix("W/").unwrap_or(other) == tag;
-    if lists_tag(headers, &header::IF_NONE_MATCH, weakly) {
-        let mut response = tagged(empty(StatusCode::NOT_MODIFIED), &tag);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        return Ok(response);
-    }
-    let response = match asked_range(request, &tag, len) {
-        Resolved::Unsatisfiable => {
+    // Up to where bytes are stored without a gap from `first` on.
+    let stored_to = |first: u64| match arriving {
+        None => Some(len),
+        Some((here, _)) => here.iter().find(|part| part.contains(&first)).map(|part| part.end.min(len)),
+    };
+    let not_yet = || arriving.map_or_else(|| broken("internal", "internal"), |(_, wait)| coming(wait));
+    let response = match plan(request, &tag, len) {
+        Plan::Failed => return Ok(tagged(empty(StatusCode::PRECONDITION_FAILED), &tag)),
+        Plan::NotModified => {
+            let mut response = tagged(empty(StatusCode::NOT_MODIFIED), &tag);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            return Ok(response);
+        }
+        Plan::Unsatisfiable => {
             let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{len}"));
             response
         }
-        Resolved::Part { first, last } => {
-            let last = last.min(first + PART_BYTES_MAX - 1);
+        Plan::Part { first, last } => {
+            let Some(end) = stored_to(first) else { return Ok(not_yet()) };
+            let last = last.min(end - 1);
             let mut response = filled(StatusCode::PARTIAL_CONTENT, body, first, last - first + 1, true)?;
             set(&mut response, header::CONTENT_RANGE, &format!("bytes {first}-{last}/{len}"));
             response
         }
-        Resolved::Whole if len > WHOLE_BYTES_MAX => return Ok(broken("damaged", "damaged")),
-        Resolved::Whole => filled(StatusCode::OK, body, 0, len, request.method() == Method::GET)?,
+        Plan::Whole if len > WHOLE_BYTES_MAX => return Ok(broken("damaged", "damaged")),
+        Plan::Whole if stored_to(0) != Some(len) => return Ok(not_yet()),
+        Plan::Whole => filled(StatusCode::OK, body, 0, len, request.method() == Method::GET)?,
     };
     let mut response = tagged(response, &tag);
     set(&mut response, header::CONTENT_TYPE, content_type);
@@ -177,28 +245,18 @@ fn stored(
     Ok(response)
 }
 
-fn asked_range(request: &Request<()>, tag: &str, len: u64) -> Resolved {
-    let mut ranges = request.headers().get_all(header::RANGE).iter();
-    match (ranges.next(), ranges.next()) {
-        // Only GET defines Range; two lines join to several ranges.
-        (Some(range), None) if request.method() == Method::GET => {
-            let condition = request.headers().get(header::IF_RANGE);
-            let holds = condition.is_none_or(|value| value.as_bytes() == tag.as_bytes());
-            if holds { resolve(range.as_bytes(), len) } else { Resolved::Whole }
-        }
-        _ => Resolved::Whole,
-    }
+fn quoted(etag: &str) -> String {
+    format!("\"{}\"", etag.trim_matches('"'))
 }
 
-/// Whether any tag of a list header (or `*`) satisfies `same`.
-fn lists_tag(headers: &HeaderMap, name: &HeaderName, same: impl Fn(&str) -> bool) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || same(tag))
+fn coming(wait: Wait) -> Response<Vec<u8>> {
+    let Wait { attempt, max_attempts, retry_after_s } = wait;
+    let status = json!({
+        "status": "processing", "attempt": attempt, "max_attempts": max_attempts, "retry_after": retry_after_s
+    });
+    let mut response = json_answer(StatusCode::ACCEPTED, &status);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_s));
+    response
 }
 
 fn filled(

@@ -8,6 +8,7 @@ mod cli;
 mod demo;
 mod e2e;
 mod failure;
+mod fuzz;
 mod r#gen;
 mod judge;
 mod likeness;
@@ -16,6 +17,7 @@ mod paths;
 mod programs;
 mod run;
 mod setup;
+mod shim;
 mod stage;
 mod test;
 
@@ -51,6 +53,10 @@ enum Command {
     },
     /// Drives the real window by WebDriver
     E2e,
+    /// Feeds hostile bytes to everything that reads them: ranges, sealed files, pages, sound, links, Retry-After
+    Fuzz(fuzz::Asked),
+    /// Serves the handler of rec:// over HTTP on 127.0.0.1, for outside test suites
+    RecShim(shim::Asked),
     /// Has Prism judge the client's and the sandbox's idea of Twilio by Twilio's own description
     Judge,
     /// Writes the TypeScript made from the app's contract into ui/src/bindings
@@ -76,6 +82,8 @@ fn main() -> ExitCode {
         Command::Demo { hidden } => demo::demo(hidden),
         Command::Test { no_e2e } => test::test(!no_e2e),
         Command::E2e => setup::setup().and_then(|()| e2e::e2e()).map(|_| ()),
+        Command::Fuzz(asked) => fuzz::fuzz(&asked),
+        Command::RecShim(asked) => shim::shim(&asked),
         Command::Judge => judge::judge(),
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Arch => arch::arch(),

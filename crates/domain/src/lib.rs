@@ -14,6 +14,7 @@ pub mod error;
 pub mod ids;
 pub mod lead;
 pub mod lead_detail;
+pub mod link;
 pub mod note;
 pub mod outbox;
 pub mod phone;

@@ -18,10 +18,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("aftercall-sandbox", &["aftercall-domain"]),
     // Breaks the programs and judges what is left: between both sides, and in no shipped program.
     (CAMPAIGN, &["aftercall-app", "aftercall-domain", "aftercall-engine", "aftercall-player", SANDBOX]),
+    // The handler of rec:// over loopback HTTP, for outside suites: it listens, so no shipped program may have it.
+    (SHIM, &["aftercall-app", "aftercall-player"]),
+    // Feeds hostile bytes to whatever reads them; in no shipped program.
+    (FUZZ, &["aftercall-domain", "aftercall-media", "aftercall-player", "aftercall-engine"]),
     ("xtask", &[]),
 ];
 
 const CAMPAIGN: &str = "aftercall-campaign";
+const SHIM: &str = "aftercall-rec-shim";
+const FUZZ: &str = "aftercall-fuzz";
 
 /// The sandbox is a fixture for every test but those of the crates below the network.
 const SANDBOX: &str = "aftercall-sandbox";
@@ -39,7 +45,7 @@ const OUTSIDE: &[(&str, &[&str], &str)] = &[
     ("tauri", &["aftercall"], "the application does not know its shell"),
     (
         "tokio",
-        &["aftercall-engine", "aftercall-app", "aftercall-cli", "aftercall", SANDBOX, CAMPAIGN, "xtask"],
+        &["aftercall-engine", "aftercall-app", "aftercall-cli", "aftercall", SANDBOX, CAMPAIGN, SHIM, "xtask"],
         "domain, media and player are not async",
     ),
 ];
@@ -82,7 +88,8 @@ fn forbidden(from: &str, to: &str, dev: bool) -> Option<String> {
     if LAYERS.iter().any(|(name, _)| *name == to) {
         let allowed = LAYERS.iter().find(|(name, _)| *name == from).map_or(&[][..], |(_, allowed)| allowed);
         let fixture = dev
-            && ((to == SANDBOX && !TESTS_WITHOUT_SANDBOX.contains(&from))
+            && ((from == SHIM && matches!(to, "aftercall-domain" | "aftercall-engine"))
+                || (to == SANDBOX && !TESTS_WITHOUT_SANDBOX.contains(&from))
                 || (to == CAMPAIGN && from == "aftercall-cli"));
         return (!allowed.contains(&to) && !fixture && from != to).then(|| format!("{from} may not depend on {to}"));
     }
@@ -117,6 +124,15 @@ mod tests {
         assert!(forbidden("aftercall-engine", "aftercall-sandbox", true).is_none());
         assert!(forbidden("aftercall-engine", "aftercall-sandbox", false).is_some());
         assert!(forbidden("aftercall-domain", "aftercall-sandbox", true).is_some());
+    }
+
+    #[test]
+    fn no_shipped_program_has_the_shim_that_listens() {
+        for shipped in ["aftercall", "aftercall-cli", "aftercall-app", "aftercall-engine", "aftercall-media"] {
+            for dev in [false, true] {
+                assert!(forbidden(shipped, SHIM, dev).is_some(), "{shipped}");
+            }
+        }
     }
 
     #[test]

@@ -44,7 +44,10 @@ const RULES: &[Only] = &[
         ],
     },
     Only { crates: &["tauri", "tauri_build", "wry"], places: &["src-tauri/"] },
-    Only { crates: &["hyper", "hyper_util", "axum"], places: &["crates/sandbox/", "crates/engine/tests/", "xtask/"] },
+    Only {
+        crates: &["hyper", "hyper_util", "axum"],
+        places: &["crates/sandbox/", "crates/shim/", "crates/engine/tests/", "xtask/"],
+    },
 ];
 
 /// Where SQL may be written: the store, and tests that look into a database from outside.

@@ -371,3 +371,11 @@ fn whole_seconds(ms: i64) -> String {
         None => text,
     }
 }
+
+/// Reads `body` as each answer of Twilio: a page, a row, a refusal.
+pub(super) fn read_as_any_answer(body: &[u8]) {
+    let _ = (wire::calls(body), wire::recordings(body), wire::one_call(body), wire::one_recording(body));
+    for status in [http::StatusCode::BAD_REQUEST, http::StatusCode::NOT_FOUND, http::StatusCode::BAD_GATEWAY] {
+        let _ = Refusal::read(status, None, body);
+    }
+}

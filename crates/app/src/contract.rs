@@ -9,6 +9,7 @@ use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
 use aftercall_domain::sides::Side;
+use aftercall_domain::standing::{Action, Next, Play, Standing};
 use aftercall_domain::status::StatusColour;
 use futures_util::FutureExt as _;
 use serde::de::DeserializeOwned;
@@ -152,6 +153,9 @@ pub fn typescript() -> Vec<(&'static str, String)> {
     text.push_str(&words("Code", "What went wrong, as outsiders see it.", Code::ALL.map(Code::as_str)));
     let states = RecordingState::ALL.map(RecordingState::as_str);
     text.push_str(&words("RecordingState", "What can be said about a recording.", states));
+    text.push_str(&words("RecordingNext", "What happens to it next by itself.", Next::ALL.map(Next::as_str)));
+    text.push_str(&words("RecordingAction", "What a person can do about it.", Action::ALL.map(Action::as_str)));
+    text.push_str(&words("RecordingPlay", "What pressing play on it does.", Play::ALL.map(Play::as_str)));
     let directions = [Direction::Inbound, Direction::Outbound, Direction::Unknown].map(Direction::as_str);
     text.push_str(&words("Direction", "Which way a call went.", directions));
     let outcomes = [Outcome::Answered, Outcome::Missed, Outcome::Busy, Outcome::Failed, Outcome::Live, Outcome::Other];
@@ -168,6 +172,7 @@ pub fn typescript() -> Vec<(&'static str, String)> {
         text.push_str(declaration);
         text.push('\n');
     }
+    text.push_str(&standings());
     text.push_str(&command_map(&cfg));
     vec![("contract.ts", text)]
 }
@@ -194,6 +199,27 @@ impl TypeVisitor for Declarations<'_> {
         T::visit_dependencies(self);
         T::visit_generics(self);
     }
+}
+
+/// What each state means where neither its reason nor its source is known, as a table: the window draws by it and
+/// decides nothing itself.
+fn standings() -> String {
+    let mut text = String::from(
+        "/** What each state means where neither its reason nor its source is known. */\n\
+         export const STANDINGS: Readonly<\n  \
+         Record<RecordingState, Pick<RecordingView, \"next\" | \"action\" | \"can_cancel\" | \"play\">>\n\
+         > = {\n",
+    );
+    for state in RecordingState::ALL {
+        let Standing { next, action, can_cancel, play, .. } = Standing::of_state(state);
+        let (name, next, play) = (state.as_str(), next.as_str(), play.as_str());
+        let action = action.map_or_else(|| "null".to_owned(), |action| format!("\"{}\"", action.as_str()));
+        text.push_str(&format!(
+            "  {name}: {{ next: \"{next}\", action: {action}, can_cancel: {can_cancel}, play: \"{play}\" }},\n"
+        ));
+    }
+    text.push_str("};\n\n");
+    text
 }
 
 /// The union of a closed list of words; the domain's own enums do not know TypeScript.

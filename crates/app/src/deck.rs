@@ -108,7 +108,7 @@ impl Deck {
     pub async fn load(&self, id: RecordingId, play: bool) -> Result<PlayerState, AppError> {
         let mut chosen = self.0.chosen.lock().await;
         self.save(&mut chosen).await;
-        let (sid, row) = rows::call_of_recording(&self.0.library.store, &id).await?;
+        let (sid, row) = rows::call_of_recording(&self.0.library.store, &id, self.origins()).await?;
         let stored = row.recording.state.is_stored();
         // The former recording must not go on under the new call's name, whatever becomes of opening this one.
         self.blocking(|player| player.unload()).await?;
@@ -265,10 +265,14 @@ impl Deck {
         Ok(())
     }
 
+    fn origins(&self) -> rows::Origins {
+        self.0.downloads.origins(self.0.library.clock.now_ms())
+    }
+
     /// Reads the chosen call's row again.
     async fn refresh(&self, chosen: &mut Chosen) {
         let Some(id) = chosen.id.clone() else { return };
-        match rows::call_of_recording(&self.0.library.store, &id).await {
+        match rows::call_of_recording(&self.0.library.store, &id, self.origins()).await {
             Ok((_, row)) => chosen.call = Some(row),
             Err(error) => tracing::warn!(code = error.code().as_str(), "the chosen call could not be read"),
         }
@@ -336,7 +340,11 @@ impl Deck {
         let mut chosen = self.0.chosen.lock().await;
         let Some(id) = chosen.id.clone() else { return };
         let concerned = changes.is_none_or(|changes| {
-            changes.recordings.contains(&id) || changes.tags.contains(&Tag::Calls) || changes.tags.contains(&Tag::Leads)
+            // Without a recording's name it is all of them: their source is being left alone, or not any more.
+            changes.recordings.contains(&id)
+                || (changes.recordings.is_empty() && changes.tags.contains(&Tag::Recordings))
+                || changes.tags.contains(&Tag::Calls)
+                || changes.tags.contains(&Tag::Leads)
         });
         if !concerned {
             return;

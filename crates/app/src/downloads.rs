@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::download::Wish;
 use aftercall_domain::error::Code;
-use aftercall_domain::ids::RecordingId;
+use aftercall_domain::ids::{RecordingId, Source};
 use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
 use aftercall_engine::store::table::{jobs, recordings};
@@ -15,6 +15,7 @@ use aftercall_player::analyse;
 
 use crate::errors::AppError;
 use crate::library::Library;
+use crate::rows::Origins;
 
 /// The door to the queue.
 #[derive(Clone, Default)]
@@ -95,6 +96,13 @@ impl Downloads {
         if let Some(queue) = queue {
             queue.stop().await;
         }
+    }
+
+    /// Which sources are being left alone, as far as wishes are being worked on.
+    pub fn origins(&self, now_ms: i64) -> Origins {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let resting = |source| queue.as_ref().and_then(|queue| queue.resting(source));
+        Origins { crm: resting(Source::Crm), twilio: resting(Source::Twilio), now_ms }
     }
 
     /// Whether wishes are being worked on.

@@ -6,6 +6,7 @@ use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
 use aftercall_domain::sides::Side;
+use aftercall_domain::standing::{Action, Next, Play};
 use aftercall_domain::status::StatusColour;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -292,13 +293,24 @@ pub struct RecordingView {
     pub state: RecordingState,
     /// Why, as an error code or a fact (`too_short`, `never_ready` …).
     pub reason: Option<String>,
+    /// What happens next by itself.
+    #[ts(type = "RecordingNext")]
+    pub next: Next,
+    /// What a person can do.
+    #[ts(type = "RecordingAction | null")]
+    pub action: Option<Action>,
+    /// Something is under way that a person can stop.
+    pub can_cancel: bool,
+    /// What pressing play does: it sounds, it is asked for and sounds when it has come, or nothing.
+    #[ts(type = "RecordingPlay")]
+    pub play: Play,
     /// Poll n of 12 that answered "being prepared".
     pub polls: u32,
     /// Attempts in the running window, of 3.
     pub attempts: u32,
     /// Place in the queue, from 1.
     pub place: Option<u32>,
-    /// What happens next by itself.
+    /// When that happens, where it is known.
     #[ts(type = "number | null")]
     pub next_try_at_ms: Option<i64>,
     /// Bytes here.

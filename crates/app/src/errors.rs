@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aftercall_domain::error::{Code, Retry};
 use aftercall_domain::ids::InvalidId;
 use aftercall_domain::recording::{Reason, RecordingState};
+use aftercall_domain::standing::{Known, Standing};
 use aftercall_engine::outbox::OutboxError;
 use aftercall_engine::queue::QueueError;
 use aftercall_engine::rotation::RotationError;
@@ -115,7 +116,11 @@ impl AppError {
             Self::InvalidInput(_) => Code::InvalidInput,
             Self::NotFound(_) => Code::NotFound,
             Self::NotSignedIn => Code::LoginExpired,
-            Self::NotHere { state, reason } => code_of(*state, *reason),
+            Self::NotHere { state, reason } => {
+                let (state, reason) = (*state, *reason);
+                let known = Known { state, reason, next_at_ms: None, origin: None, now_ms: 0 };
+                Standing::of(known).code().unwrap_or(Code::Internal)
+            }
             Self::NotFetched { code, .. } => *code,
             Self::Output(error) if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
             Self::Output(_) => Code::InvalidInput,
@@ -156,28 +161,5 @@ impl AppError {
 impl From<InvalidId> for AppError {
     fn from(_: InvalidId) -> Self {
         Self::InvalidInput("that is not an id")
-    }
-}
-
-/// The code that says why a recording cannot be had now.
-pub(crate) fn code_of(state: RecordingState, reason: Option<Reason>) -> Code {
-    if let Some(Reason::Code(code)) = reason {
-        return code;
-    }
-    match state {
-        RecordingState::Preparing
-        | RecordingState::StillPreparing
-        | RecordingState::ReadyOnline
-        | RecordingState::Queued
-        | RecordingState::Downloading
-        | RecordingState::Partial
-        | RecordingState::Evicted
-        | RecordingState::Live => Code::NotReady,
-        RecordingState::NoneExpected | RecordingState::Unavailable => Code::NotFound,
-        RecordingState::FailedRetrying | RecordingState::FailedNeedsYou => Code::ServerUnavailable,
-        RecordingState::Restricted => Code::Forbidden,
-        RecordingState::Damaged => Code::Damaged,
-        RecordingState::Unsupported => Code::UnsupportedAudio,
-        RecordingState::OnDevice | RecordingState::Pinned => Code::Internal,
     }
 }

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId};
-use aftercall_domain::recording::RecordingState;
+use aftercall_domain::standing::may_be_wished_for;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::RecordingRow;
 use aftercall_engine::sync::keep_session;
 use aftercall_engine::upstream::Crm;
 
-use crate::errors::{AppError, code_of};
+use crate::errors::AppError;
 use crate::report::{Fetched, FetchedAll};
 use crate::reports::bytes_of;
+use crate::rows::Origins;
 use crate::start::App;
 
 /// A change that was missed is found by this.
@@ -39,13 +41,13 @@ pub(crate) async fn fetch(
     if !downloads.is_running() {
         downloads.run(app.library(), app.sources()).await?;
     }
-    let wanted: Vec<&RecordingId> = rows.iter().filter(|row| may_be_asked_for(row.state)).map(|row| &row.id).collect();
+    let wanted: Vec<&RecordingId> = rows.iter().filter(|row| may_be_wished_for(row.state)).map(|row| &row.id).collect();
     for id in wanted {
         downloads.want(id).await?;
     }
     let rows = loop {
         let rows = read(app, sids).await?;
-        let done = rows.iter().filter(|row| is_settled(row.state)).count();
+        let done = rows.iter().filter(|row| app.origins().standing(row).is_settled).count();
         settled(done as u64);
         if done == rows.len() {
             break rows;
@@ -59,11 +61,11 @@ pub(crate) async fn fetch(
     if let Some(crm) = crm {
         keep_session(crm, app.store()).await?;
     }
+    let origins = app.origins();
     let missing: Vec<&RecordingRow> = rows.iter().filter(|row| !row.state.is_stored()).collect();
-    let failure = missing
-        .first()
-        .map(|row| AppError::NotFetched { waiting: missing.len(), code: code_of(row.state, row.reason) });
-    let recordings = sids.iter().zip(&rows).map(|(sid, row)| line(sid, row)).collect();
+    let code = |row: &RecordingRow| origins.standing(row).code().unwrap_or(Code::Internal);
+    let failure = missing.first().map(|row| AppError::NotFetched { waiting: missing.len(), code: code(row) });
+    let recordings = sids.iter().zip(&rows).map(|(sid, row)| line(sid, row, &origins)).collect();
     Ok(Outcome { fetched: FetchedAll { recordings }, failure })
 }
 
@@ -79,40 +81,14 @@ async fn read(app: &App, sids: &[CallSid]) -> Result<Vec<RecordingRow>, AppError
     found.await?.into_iter().collect::<Option<Vec<_>>>().ok_or(AppError::NotFound("call"))
 }
 
-fn may_be_asked_for(state: RecordingState) -> bool {
-    !state.is_stored() && !matches!(state, RecordingState::NoneExpected | RecordingState::Live)
-}
-
-/// Nothing more comes while somebody waits: it is here, not to be had, or its window or its polls are used up.
-fn is_settled(state: RecordingState) -> bool {
-    match state {
-        RecordingState::Queued
-        | RecordingState::Preparing
-        | RecordingState::Downloading
-        | RecordingState::Partial
-        | RecordingState::Evicted => false,
-        RecordingState::NoneExpected
-        | RecordingState::Live
-        | RecordingState::StillPreparing
-        | RecordingState::ReadyOnline
-        | RecordingState::OnDevice
-        | RecordingState::Pinned
-        | RecordingState::FailedRetrying
-        | RecordingState::FailedNeedsYou
-        | RecordingState::Unavailable
-        | RecordingState::Restricted
-        | RecordingState::Damaged
-        | RecordingState::Unsupported => true,
-    }
-}
-
-fn line(sid: &CallSid, row: &RecordingRow) -> Fetched {
+fn line(sid: &CallSid, row: &RecordingRow, origins: &Origins) -> Fetched {
+    let standing = origins.standing(row);
     let facts = row.facts.as_ref();
     Fetched {
         sid: sid.to_string(),
         id: row.id.to_string(),
-        state: row.state,
-        reason: row.reason,
+        state: standing.state,
+        reason: standing.reason,
         attempts: row.attempts,
         polls: row.polls,
         bytes: bytes_of(row),

@@ -85,11 +85,13 @@ pub(crate) async fn sync_state(boot: &Boot, _: Nothing) -> Result<SyncState, App
 }
 
 pub(crate) async fn calls_window(boot: &Boot, ask: CallsAsk) -> Result<CallsWindow, AppError> {
-    rows::calls_window(app(boot)?.store(), ask).await
+    let app = app(boot)?;
+    rows::calls_window(app.store(), ask, app.origins()).await
 }
 
 pub(crate) async fn call_read(boot: &Boot, ask: CallAsk) -> Result<CallRow, AppError> {
-    rows::read_call(app(boot)?.store(), ask.sid.parse()?).await
+    let app = app(boot)?;
+    rows::read_call(app.store(), ask.sid.parse()?, app.origins()).await
 }
 
 pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWindow, AppError> {
@@ -98,7 +100,7 @@ pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWind
 
 pub(crate) async fn lead_read(boot: &Boot, ask: LeadAsk) -> Result<LeadPage, AppError> {
     let app = app(boot)?;
-    lead_page::read(app.store(), ask.id.parse()?, app.clock().now_ms()).await
+    lead_page::read(app.store(), ask.id.parse()?, app.origins()).await
 }
 
 pub(crate) async fn lead_open(boot: &Boot, ask: LeadAsk) -> Result<LeadOpened, AppError> {
@@ -129,7 +131,7 @@ pub(crate) async fn recording_want(boot: &Boot, ask: RecordingAsk) -> Result<Rec
     let app = app(boot)?;
     let id: RecordingId = ask.id.parse()?;
     app.downloads()?.want(&id).await?;
-    Ok(rows::call_of_recording(app.store(), &id).await?.1.recording)
+    Ok(rows::call_of_recording(app.store(), &id, app.origins()).await?.1.recording)
 }
 
 pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
@@ -137,7 +139,7 @@ pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<R
     let id: RecordingId = ask.id.parse()?;
     app.downloads()?.cancel(&id).await?;
     app.deck()?.cancelled(&id).await;
-    Ok(rows::call_of_recording(app.store(), &id).await?.1.recording)
+    Ok(rows::call_of_recording(app.store(), &id, app.origins()).await?.1.recording)
 }
 
 pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksView, AppError> {

@@ -12,7 +12,7 @@ use aftercall_engine::store::{Connection, Store, StoreError};
 use crate::dto::{ActivityView, CallPlaceView, LeadPage, NoteView, PendingView, ReminderView};
 use crate::errors::AppError;
 use crate::notes::draft_id;
-use crate::rows::{ROWS_MAX, appointment, call, lead, status};
+use crate::rows::{Origins, ROWS_MAX, appointment, call, lead, status};
 
 fn pending(row: &DraftRow) -> PendingView {
     let (_, text) = place_of(&row.text);
@@ -103,7 +103,8 @@ fn reminder(row: &Reminder) -> ReminderView {
 }
 
 /// Reads it.
-pub(crate) async fn read(store: &Store, id: LeadId, now_ms: i64) -> Result<LeadPage, AppError> {
+pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<LeadPage, AppError> {
+    let now_ms = origins.now_ms;
     let page = store.read(move |conn| {
         let Some(found) = leads::get(conn, id)? else { return Ok(None) };
         let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
@@ -111,7 +112,7 @@ pub(crate) async fn read(store: &Store, id: LeadId, now_ms: i64) -> Result<LeadP
         let statuses = lead_statuses::all(conn)?;
         let mut rows = Vec::new();
         for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
-            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
+            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
         }
         Ok(Some(LeadPage {
             lead: lead(&found, &statuses),

@@ -1,7 +1,9 @@
 //! From the library's rows to what the window shows.
 
-use aftercall_domain::ids::{CallSid, LeadId, RecordingId};
+use aftercall_domain::breaker::Rest;
+use aftercall_domain::ids::{CallSid, LeadId, RecordingId, Source};
 use aftercall_domain::phone;
+use aftercall_domain::standing::{Known, Standing};
 use aftercall_domain::status::{LeadStatus, StatusColour};
 use aftercall_engine::store::Store;
 use aftercall_engine::store::table::appointments::AppointmentListing;
@@ -20,15 +22,40 @@ pub(crate) const ROWS_MAX: u32 = 200;
 /// Letters of a summary that a row shows.
 const SUMMARY_LETTERS: usize = 160;
 
-fn recording(row: &RecordingRow, place: Option<u32>) -> RecordingView {
+/// What no row can know: which sources are being left alone, now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Origins {
+    pub crm: Option<Rest>,
+    pub twilio: Option<Rest>,
+    pub now_ms: i64,
+}
+
+impl Origins {
+    /// Where a recording stands.
+    pub fn standing(&self, row: &RecordingRow) -> Standing {
+        let origin = match row.id.source() {
+            Source::Crm => self.crm,
+            Source::Twilio => self.twilio,
+        };
+        let (state, reason, next_at_ms) = (row.state, row.reason, row.next_try_at_ms);
+        Standing::of(Known { state, reason, next_at_ms, origin, now_ms: self.now_ms })
+    }
+}
+
+fn recording(row: &RecordingRow, place: Option<u32>, origins: &Origins) -> RecordingView {
+    let standing = origins.standing(row);
     RecordingView {
         id: row.id.to_string(),
-        state: row.state,
-        reason: row.reason.map(|reason| reason.as_str().to_owned()),
+        state: standing.state,
+        reason: standing.reason.map(|reason| reason.as_str().to_owned()),
+        next: standing.next,
+        action: standing.action,
+        can_cancel: standing.can_cancel,
+        play: standing.play,
         polls: row.polls,
         attempts: row.attempts,
         place,
-        next_try_at_ms: row.next_try_at_ms,
+        next_try_at_ms: standing.next_at_ms,
         bytes_here: row.bytes_here,
         bytes_total: row.bytes_total,
         duration_ms: row.facts.as_ref().map(|facts| facts.duration_ms),
@@ -37,7 +64,7 @@ fn recording(row: &RecordingRow, place: Option<u32>) -> RecordingView {
     }
 }
 
-pub(crate) fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
+pub(crate) fn call(listing: &CallListing, place: Option<u32>, origins: &Origins) -> CallRow {
     let first_words = |text: &String| text.chars().take(SUMMARY_LETTERS).collect();
     CallRow {
         sid: listing.call.sid.to_string(),
@@ -51,7 +78,7 @@ pub(crate) fn call(listing: &CallListing, place: Option<u32>) -> CallRow {
         duration_s: listing.call.duration_s,
         summary: listing.call.summary.as_ref().map(first_words),
         heard: listing.heard,
-        recording: recording(&listing.recording, place),
+        recording: recording(&listing.recording, place, origins),
     }
 }
 
@@ -96,19 +123,23 @@ pub(crate) fn appointment(listing: &AppointmentListing) -> AppointmentRow {
 }
 
 /// One call, with its recording's place in the queue.
-pub(crate) async fn read_call(store: &Store, sid: CallSid) -> Result<CallRow, AppError> {
+pub(crate) async fn read_call(store: &Store, sid: CallSid, origins: Origins) -> Result<CallRow, AppError> {
     let found = store.read(move |conn| {
         let Some(listing) = calls::listing(conn, &sid)? else { return Ok(None) };
         let place = jobs::place(conn, &listing.recording.id)?;
-        Ok(Some(call(&listing, place)))
+        Ok(Some(call(&listing, place, &origins)))
     });
     found.await?.ok_or(AppError::NotFound("call"))
 }
 
 /// The call that a recording is of.
-pub(crate) async fn call_of_recording(store: &Store, id: &RecordingId) -> Result<(CallSid, CallRow), AppError> {
+pub(crate) async fn call_of_recording(
+    store: &Store,
+    id: &RecordingId,
+    origins: Origins,
+) -> Result<(CallSid, CallRow), AppError> {
     let sid = sid_of_recording(store, id).await?;
-    Ok((sid.clone(), read_call(store, sid).await?))
+    Ok((sid.clone(), read_call(store, sid, origins).await?))
 }
 
 /// The sid of the call that a recording is of: the row says so, or the id of one that nobody asked for yet.
@@ -122,7 +153,7 @@ pub(crate) async fn sid_of_recording(store: &Store, id: &RecordingId) -> Result<
 }
 
 /// A window onto the calls.
-pub(crate) async fn calls_window(store: &Store, ask: CallsAsk) -> Result<CallsWindow, AppError> {
+pub(crate) async fn calls_window(store: &Store, ask: CallsAsk, origins: Origins) -> Result<CallsWindow, AppError> {
     let lead_id = ask.filter.lead_id.map(|id| id.parse::<LeadId>()).transpose()?;
     let filter = calls::CallsFilter {
         search: ask.filter.search,
@@ -146,7 +177,7 @@ pub(crate) async fn calls_window(store: &Store, ask: CallsAsk) -> Result<CallsWi
         let count = if unfiltered { Count::default() } else { calls::count(conn, &filter)? };
         let mut rows = Vec::with_capacity(page.rows.len());
         for listing in &page.rows {
-            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?));
+            rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
         }
         Ok(CallsWindow {
             matched: if unfiltered { totals.all } else { count.rows },

@@ -31,6 +31,7 @@ use crate::library::Library;
 use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
+use crate::rows::Origins;
 use crate::{answers, fetch, log, session, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
@@ -503,6 +504,11 @@ impl App {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.0.library.clock
+    }
+
+    /// Which sources are being left alone.
+    pub(crate) fn origins(&self) -> Origins {
+        self.0.downloads.origins(self.clock().now_ms())
     }
 
     pub(crate) fn downloads(&self) -> Result<&Downloads, AppError> {

@@ -21,5 +21,6 @@ pub mod phone;
 pub mod recording;
 pub mod search;
 pub mod sides;
+pub mod standing;
 pub mod status;
 pub mod zone;

@@ -6,6 +6,15 @@ export type Code = "wrong_password" | "login_expired" | "forbidden" | "offline" 
 /** What can be said about a recording. */
 export type RecordingState = "none_expected" | "live" | "preparing" | "still_preparing" | "ready_online" | "queued" | "downloading" | "partial" | "on_device" | "pinned" | "evicted" | "failed_retrying" | "failed_needs_you" | "unavailable" | "restricted" | "damaged" | "unsupported";
 
+/** What happens to it next by itself. */
+export type RecordingNext = "nothing" | "wish" | "call_ends" | "poll" | "turn" | "bytes" | "retry" | "repair" | "person";
+
+/** What a person can do about it. */
+export type RecordingAction = "want" | "download" | "download_again" | "try_now" | "sign_in" | "copy_id";
+
+/** What pressing play on it does. */
+export type RecordingPlay = "sounds" | "asks" | "never";
+
 /** Which way a call went. */
 export type Direction = "inbound" | "outbound" | "unknown";
 
@@ -874,6 +883,22 @@ state: RecordingState,
  */
 reason: string | null, 
 /**
+ * What happens next by itself.
+ */
+next: RecordingNext, 
+/**
+ * What a person can do.
+ */
+action: RecordingAction | null, 
+/**
+ * Something is under way that a person can stop.
+ */
+can_cancel: boolean, 
+/**
+ * What pressing play does: it sounds, it is asked for and sounds when it has come, or nothing.
+ */
+play: RecordingPlay, 
+/**
  * Poll n of 12 that answered "being prepared".
  */
 polls: number, 
@@ -886,7 +911,7 @@ attempts: number,
  */
 place: number | null, 
 /**
- * What happens next by itself.
+ * When that happens, where it is known.
  */
 next_try_at_ms: number | null, 
 /**
@@ -1070,6 +1095,29 @@ retry_after_ms: number | null,
  * Finds the failure in the log, and says nothing by itself.
  */
 ref: string, };
+
+/** What each state means where neither its reason nor its source is known. */
+export const STANDINGS: Readonly<
+  Record<RecordingState, Pick<RecordingView, "next" | "action" | "can_cancel" | "play">>
+> = {
+  none_expected: { next: "nothing", action: null, can_cancel: false, play: "never" },
+  live: { next: "call_ends", action: null, can_cancel: false, play: "never" },
+  preparing: { next: "poll", action: "want", can_cancel: true, play: "asks" },
+  still_preparing: { next: "poll", action: "want", can_cancel: true, play: "asks" },
+  ready_online: { next: "wish", action: "download", can_cancel: false, play: "asks" },
+  queued: { next: "turn", action: null, can_cancel: true, play: "asks" },
+  downloading: { next: "bytes", action: null, can_cancel: true, play: "asks" },
+  partial: { next: "turn", action: "download", can_cancel: false, play: "asks" },
+  on_device: { next: "nothing", action: null, can_cancel: false, play: "sounds" },
+  pinned: { next: "nothing", action: null, can_cancel: false, play: "sounds" },
+  evicted: { next: "wish", action: "download_again", can_cancel: false, play: "asks" },
+  failed_retrying: { next: "retry", action: "try_now", can_cancel: true, play: "asks" },
+  failed_needs_you: { next: "person", action: "try_now", can_cancel: false, play: "asks" },
+  unavailable: { next: "nothing", action: "copy_id", can_cancel: false, play: "never" },
+  restricted: { next: "nothing", action: null, can_cancel: false, play: "never" },
+  damaged: { next: "repair", action: null, can_cancel: false, play: "asks" },
+  unsupported: { next: "nothing", action: null, can_cancel: false, play: "never" },
+};
 
 /** Every command of the app: its arguments and its reply. */
 export interface Commands {

@@ -1,4 +1,4 @@
-import type { Code, RecordingState, RecordingView } from '../bindings/contract';
+import type { Code, RecordingAction, RecordingState, RecordingView } from '../bindings/contract';
 import type { Format } from '../text/format';
 import type { MessageArgs } from '../text/message';
 import { en, type Word } from '../text/en';
@@ -29,51 +29,53 @@ export type StateIcon =
 /** Green is sound; ochre: the app tries again by itself; red: a person has to act. `ok`: a green icon, the word in ink. */
 export type Tone = 'quiet' | 'ink' | 'sound' | 'ok' | 'caution' | 'danger';
 
-export type Action = 'want' | 'download' | 'download_again' | 'try_now' | 'sign_in' | 'copy_id';
-
 export type Say = (word: Word, args?: MessageArgs) => string;
 
 interface Look {
   readonly icon: StateIcon;
   readonly tone: Tone;
-  /** What pressing play on it does: sounds, asks and sounds when it has come, or nothing. */
-  readonly play: 'sounds' | 'asks' | 'never';
-  /** Something runs for it that a person can stop. */
-  readonly cancel: boolean;
-  readonly action: Action | null;
 }
 
 /** Every state of a recording. One that the app adds does not compile until it is here. */
 export const LOOKS: Readonly<Record<RecordingState, Look>> = {
-  none_expected: { icon: 'minus', tone: 'quiet', play: 'never', cancel: false, action: null },
-  live: { icon: 'radio', tone: 'ink', play: 'never', cancel: false, action: null },
-  preparing: { icon: 'hourglass', tone: 'sound', play: 'asks', cancel: true, action: 'want' },
-  still_preparing: { icon: 'clock', tone: 'ink', play: 'asks', cancel: true, action: 'want' },
-  ready_online: { icon: 'cloud', tone: 'ink', play: 'asks', cancel: false, action: 'download' },
-  queued: { icon: 'list-ordered', tone: 'ink', play: 'asks', cancel: true, action: null },
-  downloading: { icon: 'download', tone: 'sound', play: 'asks', cancel: true, action: null },
-  partial: { icon: 'half', tone: 'ink', play: 'asks', cancel: false, action: 'download' },
-  on_device: { icon: 'check', tone: 'ok', play: 'sounds', cancel: false, action: null },
-  pinned: { icon: 'pin', tone: 'ok', play: 'sounds', cancel: false, action: null },
-  evicted: { icon: 'history', tone: 'quiet', play: 'asks', cancel: false, action: 'download_again' },
-  failed_retrying: { icon: 'refresh', tone: 'caution', play: 'asks', cancel: true, action: 'try_now' },
-  failed_needs_you: { icon: 'alert', tone: 'danger', play: 'asks', cancel: false, action: 'try_now' },
-  unavailable: { icon: 'ban', tone: 'quiet', play: 'never', cancel: false, action: 'copy_id' },
-  restricted: { icon: 'lock', tone: 'quiet', play: 'never', cancel: false, action: null },
-  damaged: { icon: 'wrench', tone: 'caution', play: 'asks', cancel: false, action: null },
-  unsupported: { icon: 'file-warning', tone: 'ink', play: 'never', cancel: false, action: null },
+  none_expected: { icon: 'minus', tone: 'quiet' },
+  live: { icon: 'radio', tone: 'ink' },
+  preparing: { icon: 'hourglass', tone: 'sound' },
+  still_preparing: { icon: 'clock', tone: 'ink' },
+  ready_online: { icon: 'cloud', tone: 'ink' },
+  queued: { icon: 'list-ordered', tone: 'ink' },
+  downloading: { icon: 'download', tone: 'sound' },
+  partial: { icon: 'half', tone: 'ink' },
+  on_device: { icon: 'check', tone: 'ok' },
+  pinned: { icon: 'pin', tone: 'ok' },
+  evicted: { icon: 'history', tone: 'quiet' },
+  failed_retrying: { icon: 'refresh', tone: 'caution' },
+  failed_needs_you: { icon: 'alert', tone: 'danger' },
+  unavailable: { icon: 'ban', tone: 'quiet' },
+  restricted: { icon: 'lock', tone: 'quiet' },
+  damaged: { icon: 'wrench', tone: 'caution' },
+  unsupported: { icon: 'file-warning', tone: 'ink' },
+};
+
+/** What the one button says. */
+export const ACTIONS: Readonly<Record<RecordingAction, Word>> = {
+  want: 'action_check_now',
+  download: 'action_download',
+  download_again: 'action_download_again',
+  try_now: 'action_try_now',
+  sign_in: 'action_sign_in',
+  copy_id: 'action_copy_id',
 };
 
 export const POLLS = 12;
 
-/** The look of this recording: a failure that needs the person shows what it needs. */
+/** The look of this recording: a failure that needs the person shows what it needs. What can be done about it, and what
+ * happens next, comes with it from the app. */
 export function lookOf(recording: RecordingView): Look {
   const look = LOOKS[recording.state];
-  if (recording.state === 'failed_needs_you') {
-    if (isLogin(recording.reason)) return { ...look, icon: 'log-in', action: 'sign_in' };
-    if (recording.reason === 'disk_full') return { ...look, icon: 'hard-drive' };
-  }
-  if (recording.state === 'unavailable' && recording.reason === 'never_ready') return { ...look, action: 'want' };
+  if (recording.action === 'sign_in') return { ...look, icon: 'log-in' };
+  if (recording.state === 'failed_needs_you' && recording.reason === 'disk_full')
+    return { ...look, icon: 'hard-drive' };
   return look;
 }
 
@@ -280,10 +282,10 @@ export function failureText(code: Code, say: Say, where?: 'sign_in'): Panel {
 
 /** Can be put into the player: it sounds, or it is asked for and sounds when it has come. */
 export function playable(recording: RecordingView): boolean {
-  return LOOKS[recording.state].play !== 'never';
+  return recording.play !== 'never';
 }
 
 /** The whole file is here and its waveform can be drawn. */
 export function isHere(recording: RecordingView): boolean {
-  return LOOKS[recording.state].play === 'sounds';
+  return recording.play === 'sounds';
 }

@@ -5,6 +5,7 @@ use aftercall_domain::call::Outcome;
 use aftercall_domain::download::{Effect, Event, Interruption, Job, Phase, Wish};
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::{AudioFacts, RecordingState};
+use aftercall_domain::standing::may_be_wished_for;
 use rusqlite::Connection;
 
 use super::QueueError;
@@ -109,8 +110,7 @@ pub(super) fn want(
     now: Now,
 ) -> Result<(RecordingRow, Effect), QueueError> {
     let row = recording(conn, id)?.ok_or(QueueError::UnknownCall)?;
-    let nothing_there = matches!(row.state, RecordingState::NoneExpected | RecordingState::Live);
-    if row.state.is_stored() || nothing_there {
+    if !may_be_wished_for(row.state) {
         return Ok((row, Effect::None));
     }
     let (job, effect) = match job(conn, id)? {

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aftercall_domain::backoff::{DAY_MS, Moment};
+use aftercall_domain::breaker::Rest;
 use aftercall_domain::clock::{Clock, Clocks, Went};
 use aftercall_domain::download::{Effect, Event, Interruption, Wish};
 use aftercall_domain::ids::{CallSid, RecordingId, Source};
-use aftercall_domain::recording::RecordingState;
+use aftercall_domain::standing::is_settled;
 use rusqlite::Connection;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
@@ -229,6 +230,11 @@ impl Queue {
         Ok(row)
     }
 
+    /// Whether and how long this source is being left alone: what waits for it says so.
+    pub fn resting(&self, source: Source) -> Option<Rest> {
+        self.inside.parts.source.resting(source)
+    }
+
     /// What jobs waited for was done (somebody signed in, freed the disk): those that need a person go on.
     ///
     /// # Errors
@@ -290,13 +296,6 @@ impl Queue {
             let _ = task.await; // a panic was reported where it happened
         }
     }
-}
-
-fn is_settled(state: RecordingState) -> bool {
-    !matches!(
-        state,
-        RecordingState::Queued | RecordingState::Preparing | RecordingState::Downloading | RecordingState::Partial
-    )
 }
 
 async fn work(inside: Arc<Inside>) {

@@ -1,3 +1,4 @@
+import { STANDINGS } from '../../bindings/contract';
 import type {
   AppEvent,
   BootState,
@@ -89,7 +90,8 @@ export function fakeHost(scene: URLSearchParams): Host {
 
   function setRecording(ordinal: number, part: Partial<RecordingView>): RecordingView {
     const row = call(ordinal);
-    const recording = { ...row.recording, ...part };
+    const standing = part.state === undefined ? {} : STANDINGS[part.state];
+    const recording = { ...row.recording, ...standing, ...part };
     changed.set(row.sid, { ...changed.get(row.sid), recording });
     emit({ kind: 'changed', tags: ['recordings'] });
     return recording;

@@ -1,3 +1,4 @@
+import { STANDINGS } from '../../bindings/contract';
 import type { AppointmentRow, CallRow, LeadRow, Outcome, RecordingState, RecordingView } from '../../bindings/contract';
 import { statusOf } from './notes';
 
@@ -78,6 +79,7 @@ export function recordingOf(ordinal: number, nowMs: number): RecordingView {
   return {
     id: `crm:CA${String(ordinal).padStart(8, '0')}`,
     state: scene.state,
+    ...STANDINGS[scene.state],
     reason: null,
     polls: 0,
     attempts: 0,
@@ -88,6 +90,7 @@ export function recordingOf(ordinal: number, nowMs: number): RecordingView {
     duration_ms: here ? scene.seconds * 1000 : null,
     channels: here ? (ordinal === 12 ? 1 : 2) : null,
     codec: here ? 'mp3' : null,
+    ...(scene.recording?.reason === 'login_expired' ? { action: 'sign_in' } : {}),
     ...scene.recording,
   };
 }

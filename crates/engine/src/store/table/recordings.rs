@@ -2,7 +2,8 @@
 
 use aftercall_domain::call::Outcome;
 use aftercall_domain::ids::{CallSid, RecordingId};
-use aftercall_domain::recording::{AudioFacts, Fact, Reason, RecordingState};
+use aftercall_domain::recording::{AudioFacts, Reason, RecordingState};
+use aftercall_domain::standing;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::Checked;
@@ -101,14 +102,7 @@ pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reco
 
 /// What can be said of a call's recording that nobody asked for yet.
 pub fn not_asked_for(call: &CallSid, outcome: Outcome, has_recording: bool) -> RecordingRow {
-    let (state, reason) = match (has_recording, outcome) {
-        (true, _) => (RecordingState::ReadyOnline, None),
-        (false, Outcome::Live) => (RecordingState::Live, None),
-        (false, Outcome::Missed | Outcome::Busy | Outcome::Failed) => {
-            (RecordingState::NoneExpected, Some(Reason::Fact(Fact::NotAnswered)))
-        }
-        (false, Outcome::Answered | Outcome::Other) => (RecordingState::NoneExpected, None),
-    };
+    let (state, reason) = standing::not_asked_for(outcome, has_recording);
     RecordingRow {
         id: RecordingId::crm(call),
         call_sid: call.clone(),

@@ -4,7 +4,8 @@
 
 use aftercall_domain::call::Call;
 use aftercall_domain::ids::{CallSid, RecordingId, Source};
-use aftercall_domain::recording::{Fact, Reason, RecordingState};
+use aftercall_domain::recording::{Reason, RecordingState};
+use aftercall_domain::standing::follows_source;
 use rusqlite::{Connection, OptionalExtension as _};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -235,26 +236,13 @@ pub fn upsert_recording(
         ..recordings::not_asked_for(&shown, aftercall_domain::call::Outcome::Other, true)
     });
     row.call_sid = shown.clone();
-    if follows(row.state, new) {
+    if follows_source(row.state, new.reason) {
         (row.state, row.reason) = (new.state, new.reason);
     }
     recordings::put(conn, &row)?;
     changes.touch_recording(&new.id);
     lend_recording(conn, &shown)?;
     Ok(result)
-}
-
-/// Whether a recording's row follows what Twilio says now, or stands for more than that.
-fn follows(state: RecordingState, new: &RecordingSaid) -> bool {
-    match state {
-        RecordingState::Live
-        | RecordingState::ReadyOnline
-        | RecordingState::NoneExpected
-        | RecordingState::Unavailable => true,
-        // The file made room; nobody can bring it back any more.
-        RecordingState::Evicted | RecordingState::Restricted => new.reason == Some(Reason::Fact(Fact::DeletedAtSource)),
-        _ => false,
-    }
 }
 
 /// The call's row says that there is a recording. A CRM's row that says so itself is never told otherwise.

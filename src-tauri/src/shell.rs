@@ -37,13 +37,17 @@ impl Shell {
         }))
     }
 
-    /// The app; starts it for the first that asks, and again after its profile was wiped.
+    /// The app; starts it for the first that asks, and again after it was locked, unlocked or wiped.
     pub async fn boot(&self) -> Arc<Boot> {
         let mut boot = self.0.boot.lock().await;
-        match boot.as_ref().filter(|running| !running.is_over()) {
-            Some(running) => Arc::clone(running),
-            None => Arc::clone(boot.insert(Arc::new(Boot::start(self.0.options.clone()).await))),
-        }
+        let options = match boot.as_ref() {
+            Some(running) if !running.is_over() => return Arc::clone(running),
+            Some(former) => former.next(&self.0.options),
+            None => self.0.options.clone(),
+        };
+        // The former one goes before the next begins: it may hold the last of what was dropped.
+        boot.take();
+        Arc::clone(boot.insert(Arc::new(Boot::start(options).await)))
     }
 
     /// The app, where it has started.

@@ -80,6 +80,30 @@ contract! {
     session_sign_out: SignOutAsk => Nothing;
     /// Keeps the settings.
     settings_write: Settings => Settings;
+    /// How what is here is kept from others.
+    security_read: Nothing => SecurityView;
+    /// Keeps when the app locks.
+    security_write: SecuritySettings => SecurityView;
+    /// Locks: the keys are dropped, the sound stops. After it the page loads anew.
+    lock: Nothing => Nothing;
+    /// Opens what is locked with a passphrase. After it the page loads anew.
+    unlock: UnlockAsk => Nothing;
+    /// Tries the start again that was refused. After it the page loads anew.
+    start_again: Nothing => Nothing;
+    /// Puts what no key opens any more aside, where it stays, and begins with an empty library. After it the page loads
+    /// anew.
+    start_anew: Nothing => Nothing;
+    /// Chooses where the key shall lie, for a profile that holds nothing yet. After it the page loads anew.
+    key_choose: KeyChooseAsk => Nothing;
+    /// Sets, changes or removes the passphrase, or puts the key elsewhere. The key stays the same; the app starts again
+    /// with it: the page loads anew.
+    key_move: KeyMoveAsk => Nothing;
+    /// Puts a new key in the place of the old one. The app starts again with it: the page loads anew.
+    key_rotate: KeyRotateAsk => Nothing;
+    /// Somebody is there: the time until the app locks by itself begins again.
+    presence: Nothing => Nothing;
+    /// Where the person is and what they are writing, for when the app locks.
+    desk_keep: Desk => Nothing;
     /// Syncs now. Returns at once; the events say the rest.
     sync_now: Nothing => Nothing;
     /// The window came to the front, or the network came back: syncs soon, where the last try is not just over.

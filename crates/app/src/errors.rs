@@ -57,6 +57,26 @@ pub enum AppError {
     /// Nobody has signed in on this profile.
     #[error("nobody is signed in: sign in first")]
     NotSignedIn,
+    /// The app is locked.
+    #[error("the app is locked: unlock it with its passphrase")]
+    Locked,
+    /// The passphrase is another.
+    #[error("the passphrase is wrong; nothing was changed")]
+    WrongPassphrase {
+        /// When another may be tried.
+        retry_after_ms: u64,
+    },
+    /// Passphrases were tried too quickly.
+    #[error("wait before another passphrase is tried")]
+    TooSoon {
+        /// When another may be tried.
+        retry_after_ms: u64,
+    },
+    /// The profile is another account's.
+    #[error(
+        "this profile holds another account's library: a second account is a second profile (--profile), or wipe this one"
+    )]
+    OtherAccount,
     /// The recording is not on this device.
     #[error("the recording is not on this device ({}{})", .state.as_str(), reason_suffix(*.reason))]
     NotHere {
@@ -121,6 +141,10 @@ impl AppError {
                 let known = Known { state, reason, next_at_ms: None, origin: None, now_ms: 0 };
                 Standing::of(known).code().unwrap_or(Code::Internal)
             }
+            Self::Locked => Code::Locked,
+            Self::WrongPassphrase { .. } => Code::WrongPassword,
+            Self::TooSoon { .. } => Code::RateLimited,
+            Self::OtherAccount => Code::ProfileInUse,
             Self::NotFetched { code, .. } => *code,
             Self::Output(error) if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
             Self::Output(_) => Code::InvalidInput,
@@ -142,6 +166,10 @@ impl AppError {
             Self::Outbox(error) => error.retry(),
             Self::Player(error) => error.retry(),
             Self::NotSignedIn => Retry::AfterLogin,
+            Self::WrongPassphrase { retry_after_ms } | Self::TooSoon { retry_after_ms } => {
+                Retry::After(*retry_after_ms)
+            }
+            Self::Locked | Self::OtherAccount => Retry::AfterUser,
             Self::Profile(_) | Self::Output(_) => Retry::AfterUser,
             Self::NotFetched { .. } | Self::NotHere { .. } => Retry::After(0),
             Self::Refused(error) => error.retry(),

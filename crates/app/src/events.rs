@@ -17,22 +17,45 @@ pub struct Events {
     changes: broadcast::Receiver<aftercall_engine::store::ChangeSet>,
     player: watch::Receiver<PlayerState>,
     sync: watch::Receiver<SyncState>,
+    locked: watch::Receiver<bool>,
     waiting: Vec<AppEvent>,
     not_before: Instant,
+    over: bool,
 }
 
 impl Events {
-    pub(crate) fn of(store: &Store, player: watch::Receiver<PlayerState>, sync: watch::Receiver<SyncState>) -> Self {
-        Self { changes: store.changes(), player, sync, waiting: Vec::new(), not_before: Instant::now() }
+    pub(crate) fn of(
+        store: &Store,
+        player: watch::Receiver<PlayerState>,
+        sync: watch::Receiver<SyncState>,
+        locked: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            changes: store.changes(),
+            player,
+            sync,
+            locked,
+            waiting: Vec::new(),
+            not_before: Instant::now(),
+            over: false,
+        }
     }
 
     /// The next thing to tell; `None` when the app has stopped.
     pub async fn next(&mut self) -> Option<AppEvent> {
         loop {
+            if *self.locked.borrow_and_update() {
+                // The last thing to be told: what waited is about what may not be seen any more.
+                let told = std::mem::replace(&mut self.over, true);
+                return (!told).then_some(AppEvent::Locked);
+            }
             if let Some(event) = self.waiting.pop() {
                 return Some(event);
             }
-            self.gather().await?;
+            if self.gather().await.is_none() {
+                // The library is closed: the app is being locked, or is over.
+                self.locked.wait_for(|locked| *locked).await.ok()?;
+            }
         }
     }
 
@@ -44,6 +67,7 @@ impl Events {
             changed = self.changes.recv() => note(changed, &mut tags)?,
             changed = self.player.changed() => { changed.ok()?; player = true; }
             changed = self.sync.changed() => { changed.ok()?; sync = true; }
+            changed = self.locked.changed() => { changed.ok()?; return Some(()); }
         }
         tokio::time::sleep_until(self.not_before).await;
         self.not_before = Instant::now() + GAP;

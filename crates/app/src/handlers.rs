@@ -7,13 +7,22 @@ use secrecy::SecretString;
 use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
-use crate::start::{App, Boot};
+use crate::start::{App, Boot, Refusal};
 use crate::{doctor, lead_page, notes, rows, settings, sides, sound};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
+        Boot::Ready(app) if app.is_locked() => Err(AppError::Locked),
         Boot::Ready(app) => Ok(app),
         Boot::Refused(refusal) => Err(refusal.to_error()),
+    }
+}
+
+fn refusal(boot: &Boot) -> Result<&Refusal, AppError> {
+    match boot {
+        Boot::Refused(refusal) => Ok(refusal),
+        Boot::Ready(app) if app.is_locked() => Err(AppError::Locked),
+        Boot::Ready(_) => Err(AppError::InvalidInput("the library is open")),
     }
 }
 
@@ -31,7 +40,18 @@ pub(crate) fn told(boot: &Boot, command: &str, error: &AppError) -> WireError {
 
 pub(crate) async fn boot_state(boot: &Boot, _: Nothing) -> Result<BootState, AppError> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
+    let not_open = |phase, error| BootState {
+        phase,
+        error,
+        settings: Settings::default(),
+        account: None,
+        key_in_file: false,
+        key_file: None,
+        desk: None,
+        version: version.clone(),
+    };
     match boot {
+        Boot::Ready(app) if app.is_locked() => Ok(not_open(BootPhase::Locked, None)),
         Boot::Ready(app) => {
             let account = app.account().await?;
             Ok(BootState {
@@ -40,18 +60,70 @@ pub(crate) async fn boot_state(boot: &Boot, _: Nothing) -> Result<BootState, App
                 settings: settings::read(app.store()).await?,
                 account,
                 key_in_file: app.key_in_file(),
+                key_file: None,
+                desk: app.take_desk().await?,
                 version,
             })
         }
+        Boot::Refused(refusal) if refusal.to_error().code() == Code::Locked => Ok(not_open(BootPhase::Locked, None)),
         Boot::Refused(refusal) => Ok(BootState {
-            phase: BootPhase::Refused,
-            error: Some(told(boot, "boot_state", &refusal.to_error())),
-            settings: Settings::default(),
-            account: None,
-            key_in_file: false,
-            version,
+            key_file: refusal.key_file().map(|file| file.display().to_string()),
+            ..not_open(BootPhase::Refused, Some(told(boot, "boot_state", &refusal.to_error())))
         }),
     }
+}
+
+pub(crate) async fn security_read(boot: &Boot, _: Nothing) -> Result<SecurityView, AppError> {
+    app(boot)?.security().await
+}
+
+pub(crate) async fn security_write(boot: &Boot, ask: SecuritySettings) -> Result<SecurityView, AppError> {
+    app(boot)?.set_security(ask).await
+}
+
+pub(crate) async fn lock(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    app(boot)?.lock().await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn unlock(boot: &Boot, ask: UnlockAsk) -> Result<Nothing, AppError> {
+    refusal(boot)?.unlock(SecretString::from(ask.passphrase)).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn start_again(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    refusal(boot)?.start_again();
+    Ok(Nothing {})
+}
+
+pub(crate) async fn start_anew(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    refusal(boot)?.start_anew().await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn key_choose(boot: &Boot, ask: KeyChooseAsk) -> Result<Nothing, AppError> {
+    refusal(boot)?.choose(ask.place, ask.passphrase).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn key_move(boot: &Boot, ask: KeyMoveAsk) -> Result<Nothing, AppError> {
+    app(boot)?.move_key(ask.place, ask.current, ask.passphrase).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn key_rotate(boot: &Boot, ask: KeyRotateAsk) -> Result<Nothing, AppError> {
+    app(boot)?.rotate_key(ask.current).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn presence(boot: &Boot, _: Nothing) -> Result<Nothing, AppError> {
+    app(boot)?.presence();
+    Ok(Nothing {})
+}
+
+pub(crate) async fn desk_keep(boot: &Boot, ask: Desk) -> Result<Nothing, AppError> {
+    app(boot)?.keep_desk(ask)?;
+    Ok(Nothing {})
 }
 
 pub(crate) async fn session_sign_in(boot: &Boot, ask: SignInAsk) -> Result<AccountView, AppError> {
@@ -179,11 +251,22 @@ pub(crate) async fn player_state(boot: &Boot, _: Nothing) -> Result<PlayerState,
     Ok(app(boot)?.deck()?.state())
 }
 
-pub(crate) async fn doctor_steps(_: &Boot, _: Nothing) -> Result<DoctorSteps, AppError> {
+/// The doctor looks into a refused start, too; into what is locked nobody looks.
+fn not_locked(boot: &Boot) -> Result<(), AppError> {
+    match boot {
+        Boot::Ready(app) if app.is_locked() => Err(AppError::Locked),
+        Boot::Refused(refusal) if refusal.to_error().code() == Code::Locked => Err(AppError::Locked),
+        Boot::Ready(_) | Boot::Refused(_) => Ok(()),
+    }
+}
+
+pub(crate) async fn doctor_steps(boot: &Boot, _: Nothing) -> Result<DoctorSteps, AppError> {
+    not_locked(boot)?;
     Ok(DoctorSteps { steps: doctor::Step::ALL.map(doctor::Step::as_str).to_vec() })
 }
 
 pub(crate) async fn doctor_look(boot: &Boot, ask: DoctorAsk) -> Result<DoctorLooked, AppError> {
+    not_locked(boot)?;
     let found = doctor::Patient::of(boot).look(ask.step.parse()?).await;
     let view = |one: doctor::Found| DoctorFound {
         check: one.finding.check(),
@@ -197,6 +280,7 @@ pub(crate) async fn doctor_look(boot: &Boot, ask: DoctorAsk) -> Result<DoctorLoo
 }
 
 pub(crate) async fn doctor_mend(boot: &Boot, _: Nothing) -> Result<DoctorMending, AppError> {
+    not_locked(boot)?;
     let mending = doctor::mend(boot).await?;
     let done = mending.done.iter().map(|one| DoctorMended { mend: one.as_str(), n: one.n() }).collect();
     Ok(DoctorMending { done, restart: mending.restart })

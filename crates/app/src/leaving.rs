@@ -1,14 +1,12 @@
 //! Leaving: signing out, and taking everything along.
 
-use std::sync::atomic::Ordering;
-
 use aftercall_engine::store::Tag;
 use aftercall_engine::store::table::account;
 
 use crate::errors::AppError;
 use crate::profile::{ProfileFolder, WipeError};
 use crate::report::SignedOut;
-use crate::start::{App, StartOptions};
+use crate::start::{App, Following, StartOptions};
 
 impl App {
     /// Signs out of every source and forgets their secrets. The CRM is told, where it can be reached: it then lets none
@@ -44,7 +42,7 @@ impl App {
                 store.close_blocking();
                 folder.wipe(&key)
             });
-            self.0.over.store(true, Ordering::SeqCst);
+            self.0.over.set(Following::Nothing);
             let wiped = wiped.await.map_err(|_| AppError::Panicked)?;
             self.unlock();
             wiped?;

@@ -15,6 +15,11 @@ const WIPE_FILE: &str = "wipe";
 
 const LOGS_FOLDER: &str = "logs";
 
+/// How folders begin with what no key opened any more.
+pub(crate) const ASIDE_PREFIX: &str = "aside-";
+/// How often a passphrase was wrong.
+pub(crate) const TRIES_FILE: &str = "passphrase.tries";
+
 /// The variable that names a file with the root key, in place of the keychain.
 const KEY_FILE_VARIABLE: &str = "AFTERCALL_KEY_FILE";
 /// The variable with the passphrase from which the root key is made, in place of the keychain.
@@ -137,8 +142,9 @@ impl ProfileFolder {
         }
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
-            // The library, its log, its copies.
-            if entry.file_name().to_string_lossy().starts_with(LIBRARY_FILE) {
+            // The library, its log, its copies; what was put aside.
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(LIBRARY_FILE) || name.starts_with(ASIDE_PREFIX) || name == TRIES_FILE {
                 if entry.file_type()?.is_dir() {
                     fs::remove_dir_all(entry.path())?;
                 } else {

@@ -8,6 +8,7 @@ use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Fact, Reason, RecordingState};
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
+use aftercall_engine::vault::VaultError;
 use aftercall_media::read_at::ReadAt as _;
 use aftercall_media::respond::{PART_BYTES_MAX, Presence, Wait, body_bytes, is_from_app, recording_id_of, respond};
 use http::{Method, Request, Response, StatusCode};
@@ -47,6 +48,10 @@ impl Boot {
             // Nothing is looked up, and no job made, for a page that is not ours.
             _ if !is_from_app(request.headers(), app_origins) => {
                 (Found::Forbidden(Reason::Code(Code::Forbidden)), None)
+            }
+            Self::Ready(app) if app.is_locked() => (Found::Forbidden(Reason::Code(Code::Locked)), None),
+            Self::Refused(refusal) if refusal.to_error().code() == Code::Locked => {
+                (Found::Forbidden(Reason::Code(Code::Locked)), None)
             }
             Self::Refused(refusal) => {
                 let code = refusal.to_error().code();
@@ -98,6 +103,9 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
                     // Given back when the answer is gone, not when it was made.
                     response.extensions_mut().insert(room);
                     response
+                }
+                Err(VaultError::Locked) => {
+                    respond(request, Presence::Forbidden { reason: Code::Locked.as_str() }, origins)
                 }
                 Err(error) => {
                     tracing::error!(code = error.code().as_str(), "a stored recording could not be opened");

@@ -9,7 +9,7 @@ use aftercall_domain::clock::{Clock, SystemClock};
 use aftercall_domain::ids::{CallSid, LeadId};
 use aftercall_engine::rotation::{May, open_root_key};
 pub use aftercall_engine::secrets::KeyChoice;
-use aftercall_engine::secrets::{self, RootKey};
+use aftercall_engine::secrets::{self, KeyPlace, RootKey};
 use aftercall_engine::store::table::answers::Origin;
 use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
@@ -28,11 +28,12 @@ use crate::dto::{AccountView, LeadOpened, SyncState};
 use crate::errors::AppError;
 use crate::events::Events;
 use crate::library::Library;
+use crate::locking::Guard;
 use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
-use crate::{answers, fetch, log, session, syncing, twilio};
+use crate::{answers, fetch, keys, log, offline, session, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
 const WHOLE_BODIES_MAX: usize = 2;
@@ -66,6 +67,20 @@ pub struct StartOptions {
     pub clock: Arc<dyn Clock>,
     /// How long servers are waited for.
     pub limits: Limits,
+    /// What this start follows on.
+    pub following: Following,
+}
+
+/// What a start follows on.
+#[derive(Clone, Default)]
+pub enum Following {
+    /// The process began.
+    #[default]
+    Nothing,
+    /// A lock: no variable opens the profile again.
+    Lock,
+    /// Somebody gave the passphrase, or chose a key.
+    Key(RootKey),
 }
 
 impl StartOptions {
@@ -78,6 +93,16 @@ impl StartOptions {
             output: OutputChoice::Device,
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
+            following: Following::Nothing,
+        }
+    }
+
+    /// Where the key is looked for.
+    pub(crate) fn key_choice(&self) -> KeyChoice {
+        match &self.following {
+            Following::Nothing => self.key.clone(),
+            Following::Lock => KeyChoice::OfProfile,
+            Following::Key(key) => KeyChoice::Known(key.clone()),
         }
     }
 }
@@ -93,9 +118,27 @@ pub enum Boot {
 /// Why the library is not open.
 pub struct Refusal {
     error: Arc<AppError>,
-    options: StartOptions,
-    /// What was in the way is mended: the window needs another start.
-    pub(crate) over: AtomicBool,
+    pub(crate) options: StartOptions,
+    pub(crate) over: Over,
+}
+
+/// Whether an app or a refusal is over, and what the next start follows on.
+#[derive(Default)]
+pub(crate) struct Over {
+    is_over: AtomicBool,
+    next: Mutex<Following>,
+}
+
+impl Over {
+    /// From now on another start is due.
+    pub fn set(&self, next: Following) {
+        *lock(&self.next) = next;
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
 }
 
 impl Refusal {
@@ -114,16 +157,37 @@ impl Refusal {
     }
 }
 
+impl Following {
+    fn without_key(&self) -> Self {
+        match self {
+            Self::Lock => Self::Lock,
+            Self::Nothing | Self::Key(_) => Self::Nothing,
+        }
+    }
+}
+
 impl Boot {
     /// Starts the app.
     pub async fn start(options: StartOptions) -> Self {
-        match App::start(options.clone()).await {
+        let kept = options.clone();
+        match App::start(options).await {
             Ok(app) => Self::Ready(app),
             Err(error) => {
                 tracing::error!(code = error.code().as_str(), %error, "the start was refused");
-                Self::Refused(Refusal { error: Arc::new(error), options, over: AtomicBool::new(false) })
+                // What it followed on is used up: a key is not kept beside a refusal.
+                let options = StartOptions { following: kept.following.without_key(), ..kept };
+                Self::Refused(Refusal { error: Arc::new(error), options, over: Over::default() })
             }
         }
+    }
+
+    /// The start that follows on this one, once it is over: `options` are the process's own. Asked once.
+    pub fn next(&self, options: &StartOptions) -> StartOptions {
+        let over = match self {
+            Self::Ready(app) => &app.0.over,
+            Self::Refused(refusal) => &refusal.over,
+        };
+        StartOptions { following: std::mem::take(&mut *lock(&over.next)), ..options.clone() }
     }
 
     /// What happens by itself from now on; `None` where nothing can.
@@ -134,12 +198,11 @@ impl Boot {
         }
     }
 
-    /// The profile was wiped, or its library replaced: nothing works here any more, and a new start begins with what is
-    /// there now.
+    /// It was locked, unlocked, wiped, or a key was chosen: nothing works here any more, and another start is due.
     pub fn is_over(&self) -> bool {
         match self {
-            Self::Ready(app) => app.0.over.load(Ordering::SeqCst),
-            Self::Refused(refusal) => refusal.over.load(Ordering::SeqCst),
+            Self::Ready(app) => app.0.over.is_set(),
+            Self::Refused(refusal) => refusal.over.is_set(),
         }
     }
 
@@ -184,8 +247,8 @@ pub(crate) struct Inner {
     library: Library,
     pub(crate) folder: ProfileFolder,
     pub(crate) key: KeyChoice,
-    access: Access,
-    key_in_file: bool,
+    pub(crate) access: Access,
+    pub(crate) key_place: Option<KeyPlace>,
     limits: Limits,
     options: StartOptions,
     /// Answers per origin and status that are not in the library yet.
@@ -202,11 +265,16 @@ pub(crate) struct Inner {
     pub(crate) deck: Option<Deck>,
     /// Held while somebody signs in or out: two at once would leave a sync or a queue behind that nobody stops.
     pub(crate) signing: tokio::sync::Mutex<()>,
-    /// It was wiped: the window needs another.
-    pub(crate) over: AtomicBool,
+    /// It was locked or wiped: the window needs another.
+    pub(crate) over: Over,
+    /// It is being locked: nothing is answered any more.
+    pub(crate) shut: AtomicBool,
+    /// It was locked.
+    pub(crate) locked: watch::Sender<bool>,
+    pub(crate) guard: Guard,
     /// Room for answers of `rec://` that carry a whole recording: each is one buffer of up to half a gigabyte.
     whole_bodies: Arc<Semaphore>,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     stop: CancellationToken,
     /// Held for as long as the app may write.
     _lock: Mutex<Option<WriteLock>>,
@@ -214,11 +282,7 @@ pub(crate) struct Inner {
 
 impl App {
     async fn start(options: StartOptions) -> Result<Self, AppError> {
-        let opening = {
-            let options = options.clone();
-            tokio::task::spawn_blocking(move || open(&options))
-        };
-        let opened = opening.await.map_err(|_| AppError::Panicked)??;
+        let opened = keys::opened_with_patience(&options, open).await?;
         let library = Library { store: opened.store, vault: Arc::new(opened.vault), clock: options.clock.clone() };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let downloads = Downloads::default();
@@ -235,9 +299,10 @@ impl App {
             folder: opened.folder,
             key: options.key.clone(),
             access: options.access,
-            key_in_file: matches!(options.key, KeyChoice::File(_)),
+            key_place: opened.key_place,
             limits: options.limits.clone(),
-            options,
+            // A key that it followed on is not kept.
+            options: StartOptions { following: Following::Nothing, ..options },
             answered: Mutex::default(),
             crm: Mutex::new(None),
             twilio: Mutex::new(None),
@@ -249,7 +314,10 @@ impl App {
             sending: Sending::default(),
             deck,
             signing: tokio::sync::Mutex::default(),
-            over: AtomicBool::new(false),
+            over: Over::default(),
+            shut: AtomicBool::new(false),
+            locked: watch::Sender::new(false),
+            guard: Guard::default(),
             whole_bodies: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             tasks,
             stop,
@@ -258,6 +326,7 @@ impl App {
         if options_access == Access::Window {
             app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
         }
+        app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.
         if options_access != Access::Read {
             match twilio::restore(app.store(), &app.0.limits, app.clock()).await {
@@ -358,10 +427,20 @@ impl App {
         stay_signed_in: bool,
     ) -> Result<SignedIn, AppError> {
         let _turn = self.0.signing.lock().await;
-        let (crm, view) =
-            session::sign_in(self.store(), &self.0.limits, self.clock(), (url, email), password, stay_signed_in)
-                .await?;
+        let of_whom = (url, email);
+        let (crm, account) =
+            session::ask(self.store(), &self.0.limits, self.clock(), of_whom, password, stay_signed_in).await?;
+        let view = session::view(&account);
+        // Before the new account is written: the former session's newest cookie must not be kept as this one's.
+        let former = self.leave_crm().await;
+        if let Err(error) = session::keep(self.store(), account, self.clock().now_ms()).await {
+            if let Some(former) = former {
+                self.go_online(former).await?;
+            }
+            return Err(error);
+        }
         self.go_online(Arc::new(crm)).await?;
+        offline::look(self).await?;
         self.0.downloads.signed_in().await?;
         self.0.sending.helped().await?;
         Ok(SignedIn {
@@ -409,6 +488,7 @@ impl App {
         if let Some(twilio) = twilio {
             all.take(sync_twilio(&twilio, store, clock, depth, &|_| {}, stop).await);
         }
+        offline::look(self).await?;
         Ok(all)
     }
 
@@ -469,7 +549,7 @@ impl App {
             Some(deck) => deck.states(),
             None => watch::Sender::new(crate::deck::empty()).subscribe(),
         };
-        Events::of(self.store(), player, self.0.sync_shown.subscribe())
+        Events::of(self.store(), player, self.0.sync_shown.subscribe(), self.0.locked.subscribe())
     }
 
     pub(crate) fn options(&self) -> &StartOptions {
@@ -491,7 +571,22 @@ impl App {
     }
 
     pub(crate) fn key_in_file(&self) -> bool {
-        self.0.key_in_file
+        matches!(self.0.key, KeyChoice::File(_)) && self.0.key_place.is_none()
+            || self.0.key_place == Some(KeyPlace::File)
+    }
+
+    /// It is locked, or about to be.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.0.shut.load(Ordering::SeqCst)
+    }
+
+    /// The freshness that is shown, as it changes.
+    pub(crate) fn freshness(&self) -> watch::Receiver<SyncState> {
+        self.0.sync_shown.subscribe()
+    }
+
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.0.stop.child_token()
     }
 
     pub(crate) fn library(&self) -> &Library {
@@ -524,6 +619,17 @@ impl App {
 
     pub(crate) fn deck(&self) -> Result<&Deck, AppError> {
         self.0.deck.as_ref().ok_or(AppError::InvalidInput("there is no player without a window"))
+    }
+
+    /// From now on the CRM is neither synced nor fetched from, nor sent to. Returns the one that was.
+    async fn leave_crm(&self) -> Option<Arc<Crm>> {
+        let running = lock(&self.0.sync).take();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+        self.0.downloads.stop().await;
+        self.0.sending.stop().await;
+        lock(&self.0.crm).take()
     }
 
     /// From now on nothing is synced or fetched. Returns the CRM that was.
@@ -577,7 +683,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Opened {
+pub(crate) struct Opened {
+    key_place: Option<KeyPlace>,
     folder: ProfileFolder,
     store: Store,
     vault: Vault,
@@ -589,7 +696,7 @@ struct Opened {
 fn open(options: &StartOptions) -> Result<Opened, AppError> {
     let folder = ProfileFolder::of(options.profile.as_deref())?;
     if options.access == Access::Read && folder.has_library() {
-        let key = open_root_key(folder.path(), &options.key, May::Look)?;
+        let key = open_root_key(folder.path(), &options.key_choice(), May::Look)?;
         match Store::open_for_reading(&folder.library(), &key.db_key()) {
             Ok(store) => return with_vault(store, &folder, &key, None),
             // Nobody has opened it since the update: this process does what the window would do.
@@ -604,7 +711,7 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
         folder.prepare()?;
     }
     log::start(&folder.logs());
-    let key = open_root_key(folder.path(), &options.key, May::Mend)?;
+    let key = open_root_key(folder.path(), &options.key_choice(), May::Mend)?;
     secrets::tidy(folder.path())?;
     let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
     with_vault(store, &folder, &key, Some(lock))
@@ -618,7 +725,8 @@ fn with_vault(
 ) -> Result<Opened, AppError> {
     let name_mac = store.read_blocking(profile::name_mac)?;
     let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
-    Ok(Opened { folder: folder.clone(), store, vault, lock })
+    let key_place = secrets::describe(folder.path())?.place;
+    Ok(Opened { key_place, folder: folder.clone(), store, vault, lock })
 }
 
 impl From<std::io::Error> for AppError {

@@ -161,6 +161,7 @@ fn window(profile: PathBuf) -> ExitCode {
             output: OutputChoice::Headless(Headless::paced(8_000)),
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
+            following: Default::default(),
         })
         .await;
         if let Boot::Refused(refusal) = &boot {

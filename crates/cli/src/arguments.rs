@@ -148,6 +148,12 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         buckets: u32,
     },
+    /// Say where the profile's key lies, move it, or put another in its place
+    Key {
+        /// What
+        #[command(subcommand)]
+        what: KeyCommand,
+    },
     /// Look at a database, or upgrade it
     Db {
         /// Which
@@ -196,6 +202,26 @@ fn recording_key(text: &str) -> Result<(String, PathBuf), String> {
         Some((sid, file)) if sid.starts_with("CR") && !file.is_empty() => Ok((sid.to_owned(), file.into())),
         _ => Err("write CR…=FILE.pem".to_owned()),
     }
+}
+
+/// What to do with the profile's key. Where a passphrase is set, it comes from AFTERCALL_PASSPHRASE.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Say where it lies
+    Show,
+    /// Put a new key in its place: the library is sealed anew, recordings stay as they are
+    Rotate,
+    /// Set or change the passphrase; the new one comes from standard input or AFTERCALL_NEW_PASSPHRASE
+    Passphrase,
+    /// Keep it in the system's keychain from now on, without a passphrase
+    Keychain,
+    /// Keep it in a file that only you may read from now on, without a passphrase
+    File {
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Put data that no key opens aside, where it stays, and begin with an empty library
+    Anew,
 }
 
 /// What to do with a database file.

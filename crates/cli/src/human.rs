@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use aftercall_app::keys::{KeyPlace, KeyReport, RotatedReport};
 use aftercall_app::report::{
     Activity, AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported,
     FetchedAll, Lead, Leads, Note, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport, TwilioSignedIn,
@@ -47,6 +48,27 @@ pub fn signed_out(signed_out: &SignedOut) -> String {
     } else {
         "Signed out; the library stays on this device".to_owned()
     }
+}
+
+/// `key show` and whatever moves it.
+pub fn key(key: &KeyReport) -> String {
+    let place = match key.place {
+        None => "No key was made yet",
+        Some(KeyPlace::Keychain) => "The key is in the keychain",
+        Some(KeyPlace::File) => "The key is in a file: keep that on an encrypted disk",
+        Some(KeyPlace::Passphrase) => "The key is sealed with a passphrase",
+    };
+    match key.leftovers {
+        true => {
+            format!("{place}; a copy of it lies where it was before, and is removed as soon as that can be reached")
+        }
+        false => place.to_owned(),
+    }
+}
+
+/// `key rotate`.
+pub fn rotated(rotated: &RotatedReport) -> String {
+    format!("A new key is in place; the keys of {} recordings were wrapped anew", rotated.recordings)
 }
 
 fn head(words: &[&str]) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
+use aftercall_app::keys::{self, NewPlace};
 use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
 use aftercall_app::start::{Access, App, Boot, StartOptions, SyncedAll};
@@ -13,12 +14,13 @@ use aftercall_domain::error::Code;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::arguments::{Arguments, Command, DbCommand, DirectionArgument, LoginSource};
+use crate::arguments::{Arguments, Command, DbCommand, DirectionArgument, KeyCommand, LoginSource};
 use crate::output::{Failure, Output};
 use crate::{human, progress};
 
 const PASSWORD_VARIABLE: &str = "AFTERCALL_PASSWORD";
 const SECRET_VARIABLE: &str = "AFTERCALL_SECRET";
+const NEW_PASSPHRASE_VARIABLE: &str = "AFTERCALL_NEW_PASSPHRASE";
 /// A private key of 16,384 bits takes thirteen thousand bytes.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -67,6 +69,7 @@ pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
             };
             output.answer(&signed_out, human::signed_out)
         }
+        Command::Key { what } => key(what, &options(Access::Write), output).await,
         Command::Login { .. } | Command::Sync { .. } | Command::Fetch { .. } => {
             let app = open(options(Access::Write)).await?;
             let result = write(&app, &arguments.command, output).await;
@@ -104,6 +107,34 @@ async fn mend(options: &StartOptions) -> Result<(), Failure> {
         eprintln!("there was nothing to mend");
     }
     Ok(())
+}
+
+/// What is done with the key, without opening the library.
+async fn key(what: &KeyCommand, options: &StartOptions, output: Output) -> Result<(), Failure> {
+    let to = match what {
+        KeyCommand::Show => return output.answer(&keys::report(options)?, human::key),
+        KeyCommand::Rotate => {
+            let waiting = progress::spinner("sealing the library anew");
+            let rotated = keys::rotate(options).await;
+            waiting.finish_and_clear();
+            return output.answer(&rotated?, human::rotated);
+        }
+        KeyCommand::Anew => {
+            let Boot::Refused(refusal) = Boot::start(options.clone()).await else {
+                return Err(Failure::invalid("this profile opens: nothing was put aside"));
+            };
+            let code = refusal.to_error().code();
+            if !matches!(code, Code::KeyLost | Code::Locked | Code::WrongPassword) {
+                return Err(refusal.into_error().into());
+            }
+            let aside = shown(&keys::set_aside(options).await?);
+            return output.answer(&json!({ "aside": aside }), |_| format!("Put aside, untouched: {aside}"));
+        }
+        KeyCommand::Passphrase => NewPlace::Passphrase(secret("new passphrase", NEW_PASSPHRASE_VARIABLE)?),
+        KeyCommand::Keychain => NewPlace::Keychain,
+        KeyCommand::File { file } => NewPlace::File(std::path::absolute(file).unwrap_or_else(|_| file.clone())),
+    };
+    output.answer(&keys::move_key(options, to).await?, human::key)
 }
 
 async fn open(options: StartOptions) -> Result<App, Failure> {

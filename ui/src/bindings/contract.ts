@@ -111,7 +111,7 @@ tags: Array<string>, } | { "kind": "player",
 /**
  * What it does now.
  */
-state: PlayerState, } | { "kind": "sync", 
+state: PlayerState, } | { "kind": "locked" } | { "kind": "sync", 
 /**
  * What is going on now.
  */
@@ -157,7 +157,7 @@ calendar_name: string | null, };
 /**
  * How far the start came. The window always opens; each of these is a screen with a way out.
  */
-export type BootPhase = "sign_in" | "ready" | "refused";
+export type BootPhase = "sign_in" | "ready" | "locked" | "refused";
 
 /**
  * The first thing the window asks.
@@ -183,6 +183,15 @@ account: AccountView | null,
  * The root key lies in a file: the window shows a banner.
  */
 key_in_file: boolean, 
+/**
+ * Nothing was sealed yet: where the keychain cannot be asked, another place for the key may be chosen. Then this is
+ * the file that would be made.
+ */
+key_file: string | null, 
+/**
+ * Where the person was when the app was locked; once.
+ */
+desk: Desk | null, 
 /**
  * Version of the app.
  */
@@ -349,6 +358,19 @@ offset: number,
 rows: Array<CallRow>, };
 
 /**
+ * Where the person is, and what they are writing: kept while the app is locked, sealed, and given back after.
+ */
+export type Desk = { 
+/**
+ * The screen, in the window's own words.
+ */
+place: string, 
+/**
+ * Notes that are being typed.
+ */
+typed: Array<TypedNote>, };
+
+/**
  * One step.
  */
 export type DoctorAsk = { 
@@ -429,6 +451,50 @@ export type DoctorSteps = {
  * Words for `doctor_look`.
  */
 steps: DoctorStep[], };
+
+/**
+ * Where the key of a profile that holds nothing yet shall lie.
+ */
+export type KeyChooseAsk = { 
+/**
+ * `file` or `passphrase`.
+ */
+place: KeyPlaceView, 
+/**
+ * The words, for a passphrase.
+ */
+passphrase: string | null, };
+
+/**
+ * Where the key shall lie from now on.
+ */
+export type KeyMoveAsk = { 
+/**
+ * The place.
+ */
+place: KeyPlaceView, 
+/**
+ * The passphrase of now, where there is one.
+ */
+current: string | null, 
+/**
+ * The new words, for a passphrase.
+ */
+passphrase: string | null, };
+
+/**
+ * Where the root key lies.
+ */
+export type KeyPlaceView = "keychain" | "file" | "passphrase";
+
+/**
+ * Another key.
+ */
+export type KeyRotateAsk = { 
+/**
+ * The passphrase, where there is one.
+ */
+current: string | null, };
 
 /**
  * A language of the interface.
@@ -957,6 +1023,52 @@ note: string | null,
 done_at_ms: number | null, };
 
 /**
+ * When the app locks, and when recordings do.
+ */
+export type SecuritySettings = { 
+/**
+ * Lock after this many minutes without a key or the pointer, 1 to 480; null never.
+ */
+lock_after_minutes: number | null, 
+/**
+ * Lock when the computer sleeps.
+ */
+lock_on_suspend: boolean, 
+/**
+ * Lock recordings after this many days in which the server did not say that the account is still good, 1 to 365.
+ */
+offline_days: number, };
+
+/**
+ * How what is here is kept from others.
+ */
+export type SecurityView = { 
+/**
+ * Where the root key lies.
+ */
+key: KeyPlaceView, 
+/**
+ * Locking is offered: with a passphrase only.
+ */
+can_lock: boolean, 
+/**
+ * A copy of the key lies in a place that could not be reached when it moved.
+ */
+has_leftovers: boolean, 
+/**
+ * What is set.
+ */
+settings: SecuritySettings, 
+/**
+ * From then on recordings are locked, unless the server is asked before; null while nothing counts.
+ */
+recordings_until_ms: bigint | null, 
+/**
+ * They are.
+ */
+recordings_locked: boolean, };
+
+/**
  * What a person set.
  */
 export type Settings = { 
@@ -1080,6 +1192,28 @@ rejected: number, };
 export type Theme = "system" | "light" | "dark";
 
 /**
+ * A note that is being typed.
+ */
+export type TypedNote = { 
+/**
+ * The lead's id.
+ */
+lead_id: string, 
+/**
+ * So far.
+ */
+text: string, };
+
+/**
+ * A passphrase, to open what is locked with it.
+ */
+export type UnlockAsk = { 
+/**
+ * The words.
+ */
+passphrase: string, };
+
+/**
  * The only form in which a failure crosses to the window.
  */
 export type WireError = { 
@@ -1130,6 +1264,30 @@ export interface Commands {
   session_sign_out: { args: SignOutAsk; reply: Nothing };
   /** Keeps the settings. */
   settings_write: { args: Settings; reply: Settings };
+  /** How what is here is kept from others. */
+  security_read: { args: Nothing; reply: SecurityView };
+  /** Keeps when the app locks. */
+  security_write: { args: SecuritySettings; reply: SecurityView };
+  /** Locks: the keys are dropped, the sound stops. After it the page loads anew. */
+  lock: { args: Nothing; reply: Nothing };
+  /** Opens what is locked with a passphrase. After it the page loads anew. */
+  unlock: { args: UnlockAsk; reply: Nothing };
+  /** Tries the start again that was refused. After it the page loads anew. */
+  start_again: { args: Nothing; reply: Nothing };
+  /** Puts what no key opens any more aside, where it stays, and begins with an empty library. After it the page loads
+ anew. */
+  start_anew: { args: Nothing; reply: Nothing };
+  /** Chooses where the key shall lie, for a profile that holds nothing yet. After it the page loads anew. */
+  key_choose: { args: KeyChooseAsk; reply: Nothing };
+  /** Sets, changes or removes the passphrase, or puts the key elsewhere. The key stays the same; the app starts again
+ with it: the page loads anew. */
+  key_move: { args: KeyMoveAsk; reply: Nothing };
+  /** Puts a new key in the place of the old one. The app starts again with it: the page loads anew. */
+  key_rotate: { args: KeyRotateAsk; reply: Nothing };
+  /** Somebody is there: the time until the app locks by itself begins again. */
+  presence: { args: Nothing; reply: Nothing };
+  /** Where the person is and what they are writing, for when the app locks. */
+  desk_keep: { args: Desk; reply: Nothing };
   /** Syncs now. Returns at once; the events say the rest. */
   sync_now: { args: Nothing; reply: Nothing };
   /** The window came to the front, or the network came back: syncs soon, where the last try is not just over. */

@@ -1,8 +1,6 @@
 //! What the doctor mends, and what it says that it did. Voices are never removed: what does not verify is fetched again
 //! and replaced only by what does.
 
-use std::sync::atomic::Ordering;
-
 use aftercall_domain::error::Code;
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::{fetch_again, requeue_stuck};
@@ -13,7 +11,7 @@ use aftercall_engine::store::table::{health, jobs, recordings};
 use super::{files, library};
 use crate::errors::AppError;
 use crate::profile::ProfileFolder;
-use crate::start::{App, Boot, StartOptions};
+use crate::start::{App, Boot, Following, StartOptions};
 
 /// One thing that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +119,9 @@ pub async fn mend(boot: &Boot) -> Result<Mending, AppError> {
                 _ if shut > 0 => mending.restart = true,
                 _ => return Err(error),
             }
-            refusal.over.store(mending.restart, Ordering::SeqCst);
+            if mending.restart {
+                refusal.over.set(Following::Nothing);
+            }
         }
     }
     Ok(mending)
@@ -146,7 +146,7 @@ async fn replace(app: &App, mending: &mut Mending) -> Result<(), AppError> {
     app.stop_all().await;
     let store = app.store().clone();
     tokio::task::spawn_blocking(move || store.close_blocking()).await.map_err(|_| AppError::Panicked)?;
-    app.0.over.store(true, Ordering::SeqCst);
+    app.0.over.set(Following::Nothing);
     mending.restart = true;
     let restored = restore(app.options(), Some(app)).await;
     app.unlock();

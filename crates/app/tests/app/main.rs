@@ -5,6 +5,7 @@ mod contract;
 mod doctor;
 mod leaving;
 mod listening;
+mod locking;
 mod notes;
 mod protocol;
 mod starting;

@@ -50,6 +50,7 @@ impl World {
             output: OutputChoice::Headless(Headless::paced(8_000)),
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
+            following: Default::default(),
         }
     }
 

@@ -7,6 +7,7 @@ mod campaigns;
 mod databases;
 mod doctor;
 mod hostile;
+mod keys;
 mod leaving;
 mod notes;
 mod recordings;

@@ -459,3 +459,9 @@ pub fn forget_marker(profile_dir: &Path) -> Result<(), SecretsError> {
     }
     Ok(sync_folder(profile_dir)?)
 }
+
+/// A name for a file outside of a profile that belongs to it: 16 hex digits of its folder's path.
+pub fn name_of(profile_dir: &Path) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, profile_dir.as_os_str().as_encoded_bytes());
+    hex::encode(&digest.as_ref()[..8])
+}

@@ -8,6 +8,8 @@ mod wrap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use aftercall_domain::error::{Code, Retry};
 use aftercall_domain::ids::RecordingId;
@@ -41,6 +43,9 @@ pub enum VaultError {
     /// The sealed bytes do not verify, or could not be written.
     #[error(transparent)]
     Sealed(SealedError),
+    /// Its recordings are locked: the app is, or the server was not asked for too long.
+    #[error("the recordings are locked")]
+    Locked,
     /// The cipher or the system's random numbers failed.
     #[error("the cipher failed")]
     Cipher,
@@ -57,6 +62,7 @@ impl VaultError {
             Self::Missing => Code::NotFound,
             Self::WrongKey | Self::Length => Code::Damaged,
             Self::Sealed(error) => error.code(),
+            Self::Locked => Code::Locked,
             Self::Cipher | Self::Io(_) => Code::Internal,
         }
     }
@@ -64,7 +70,7 @@ impl VaultError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::DiskFull => Retry::AfterUser,
+            Self::DiskFull | Self::Locked => Retry::AfterUser,
             Self::Sealed(error) => error.retry(),
             Self::Io(_) => Retry::After(0),
             Self::Missing | Self::WrongKey | Self::Length | Self::Cipher => Retry::Never,
@@ -100,7 +106,10 @@ impl From<SealedError> for VaultError {
 /// The sealed recordings of one profile.
 pub struct Vault {
     layout: Layout,
-    kek: FileKek,
+    /// None once it was locked.
+    kek: Mutex<Option<FileKek>>,
+    /// Nothing is read for now.
+    held: AtomicBool,
 }
 
 impl std::fmt::Debug for Vault {
@@ -116,7 +125,31 @@ impl Vault {
     /// `Io`, `DiskFull`.
     pub fn open(root: &Path, name_mac: &Zeroizing<[u8; 32]>, kek: FileKek) -> Result<Self, VaultError> {
         private_folder(root)?;
-        Ok(Self { layout: Layout::new(root.to_owned(), name_mac), kek })
+        Ok(Self {
+            layout: Layout::new(root.to_owned(), name_mac),
+            kek: Mutex::new(Some(kek)),
+            held: AtomicBool::new(false),
+        })
+    }
+
+    /// Forgets the key that opens its files, for good: from here on every clone answers `Locked`. Readers that are open
+    /// hold the key of their own file until they are dropped.
+    pub fn lock(&self) {
+        drop(self.kek.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// From now on no recording is read (`true`), or they are again.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Whether no recording is read for now.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    fn kek(&self) -> Result<FileKek, VaultError> {
+        self.kek.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(VaultError::Locked)
     }
 
     /// Begins a new file for a recording, with a key of its own. What an earlier try left is dropped; a whole file of
@@ -128,16 +161,19 @@ impl Vault {
         let path = self.layout.file(id);
         self.layout.make_folders(&path)?;
         let seal = Seal::generate(id.as_str())?;
-        let wrapped_dek = wrap::wrap(&self.kek, seal.key(), id)?;
+        let wrapped_dek = wrap::wrap(&self.kek()?, seal.key(), id)?;
         Intake::start(path, &seal, wrapped_dek)
     }
 
     /// Opens a stored file; the header, the length and the last chunk have verified. Any number may be open. Blocks.
     ///
     /// # Errors
-    /// `Missing`, `WrongKey`, `Length`, `Sealed`, `Io`.
+    /// `Locked`, `Missing`, `WrongKey`, `Length`, `Sealed`, `Io`.
     pub fn reader(&self, id: &RecordingId, file: &StoredFile) -> Result<SealedReader<File>, VaultError> {
-        let key = wrap::unwrap(&self.kek, &file.wrapped_dek, id)?;
+        if self.is_held() {
+            return Err(VaultError::Locked);
+        }
+        let key = wrap::unwrap(&self.kek()?, &file.wrapped_dek, id)?;
         let seal = Seal::from_parts(key, file.file_id, id.as_str());
         let reader = SealedReader::open(open_no_link(&self.layout.file(id))?, &seal)?;
         if reader.plain_len() != file.plain_len {

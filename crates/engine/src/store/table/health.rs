@@ -66,3 +66,17 @@ pub fn mend(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+/// Whether the library holds nothing that came from a server or a person.
+///
+/// # Errors
+/// SQLite's.
+pub fn is_bare(conn: &Connection) -> Result<bool, StoreError> {
+    let found: bool = conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM call_log) OR EXISTS (SELECT 1 FROM leads) OR EXISTS (SELECT 1 FROM appointments)
+             OR EXISTS (SELECT 1 FROM recordings) OR EXISTS (SELECT 1 FROM outbox) OR EXISTS (SELECT 1 FROM marks)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(!found)
+}

@@ -32,6 +32,15 @@ pub fn set(conn: &Connection, key: &str, value: &impl Serialize) -> Result<(), S
     Ok(())
 }
 
+/// Forgets it.
+///
+/// # Errors
+/// SQLite's.
+pub fn remove(conn: &Connection, key: &str) -> Result<(), StoreError> {
+    conn.prepare_cached("DELETE FROM profile WHERE key = ?1")?.execute([key])?;
+    Ok(())
+}
+
 /// The key that makes file names. Random and kept here, so that a new root key renames no file.
 ///
 /// # Errors

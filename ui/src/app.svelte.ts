@@ -1,5 +1,14 @@
 import { createContext } from 'svelte';
-import type { BootState, CallsFilter, Language, OutboxState, Settings, SyncState, Theme } from './bindings/contract';
+import type {
+  BootState,
+  CallsFilter,
+  Language,
+  OutboxState,
+  SecurityView,
+  Settings,
+  SyncState,
+  Theme,
+} from './bindings/contract';
 import { Changes } from './data/changes';
 import { CallsModel, LeadsModel } from './data/lists.svelte';
 import { Peaks } from './data/peaks.svelte';
@@ -16,7 +25,25 @@ export type Screen =
   | { readonly at: 'calls' }
   | { readonly at: 'leads' }
   | { readonly at: 'lead'; readonly id: string; readonly from: 'calls' | 'leads' }
-  | { readonly at: 'doctor'; readonly from: 'calls' | 'leads' };
+  | { readonly at: 'doctor'; readonly from: 'calls' | 'leads' }
+  | { readonly at: 'settings'; readonly from: 'calls' | 'leads' };
+
+const PRESENCE_EVERY_MS = 10_000;
+const DESK_AFTER_MS = 1_000;
+
+/** A screen as it was kept; what another version wrote is none. */
+function screenOf(place: string): Screen | undefined {
+  try {
+    const kept = JSON.parse(place) as { at?: unknown; id?: unknown; from?: unknown } | null;
+    const from = kept?.from === 'leads' ? 'leads' : 'calls';
+    if (kept?.at === 'lead' && typeof kept.id === 'string') return { at: 'lead', id: kept.id, from };
+    if (kept?.at === 'calls' || kept?.at === 'leads') return { at: kept.at };
+    if (kept?.at === 'settings' || kept?.at === 'doctor') return { at: kept.at, from };
+  } catch {
+    return undefined;
+  }
+  return undefined;
+}
 
 /** Where the next and the previous call are looked for: the list from which this one was started. */
 export type Listening =
@@ -52,6 +79,13 @@ export class App {
   readonly outbox: Query<OutboxState>;
   /** Notes that are being typed, by lead: leaving the page loses none. */
   readonly typed = new Map<string, string>();
+  /** How what is here is kept from others. */
+  readonly security: Query<SecurityView>;
+  /** The page begins anew, over another start of the app. Nothing of this one is kept. */
+  reload: () => void = () => window.location.reload();
+  #presentAtMs = Date.now();
+  #desk = '';
+  #deskTimer: ReturnType<typeof setTimeout> | undefined;
 
   boot = $state.raw<BootState>();
   bootError = $state.raw<HostError>();
@@ -81,7 +115,10 @@ export class App {
     this.leads = new LeadsModel(host, this.changes);
     this.doctor = new Doctor(host);
     this.outbox = new Query<OutboxState>(this.changes, ['outbox', 'account']);
+    this.security = new Query<SecurityView>(this.changes, ['settings', 'account']);
+    this.changes.onLocked(() => this.#leave());
     this.changes.onSync((state) => {
+      if (state.phase === 'fresh' && this.sync.phase !== 'fresh') this.security.refresh();
       this.sync = state;
       this.syncKnown = true;
     });
@@ -106,13 +143,64 @@ export class App {
   #booted(boot: BootState): void {
     this.boot = boot;
     this.settings = boot.settings;
-    if (boot.phase === 'ready') void this.#openLibrary();
+    if (boot.phase !== 'ready') return;
+    if (boot.desk !== null) {
+      for (const { lead_id, text } of boot.desk.typed) this.typed.set(lead_id, text);
+      this.screen = screenOf(boot.desk.place) ?? this.screen;
+    }
+    void this.#openLibrary();
+  }
+
+  /** Nothing personal stays in the window: what is shown goes at once, and the page with all that it held after it. */
+  #leave(): void {
+    clearTimeout(this.#deskTimer);
+    this.typed.clear();
+    if (this.boot !== undefined) this.boot = { ...this.boot, phase: 'locked', account: null, desk: null };
+    this.reload();
+  }
+
+  get canLock(): boolean {
+    return this.security.data?.can_lock === true;
+  }
+
+  async lock(): Promise<void> {
+    if (!this.canLock) return;
+    await this.#keepDesk();
+    try {
+      await this.host.call('lock', {});
+    } catch (thrown) {
+      const { code } = HostError.from(thrown);
+      if (code !== 'locked') return this.announce(this.say(`error_${code}`));
+    }
+    this.#leave();
+  }
+
+  /** A key or the pointer: somebody is here, and may be writing. */
+  touched(): void {
+    if (!this.canLock) return;
+    const nowMs = Date.now();
+    if (nowMs - this.#presentAtMs >= PRESENCE_EVERY_MS) {
+      this.#presentAtMs = nowMs;
+      this.host.call('presence', {}).catch(() => undefined);
+    }
+    clearTimeout(this.#deskTimer);
+    this.#deskTimer = setTimeout(() => void this.#keepDesk(), DESK_AFTER_MS);
+  }
+
+  async #keepDesk(): Promise<void> {
+    const typed = [...this.typed].map(([lead_id, text]) => ({ lead_id, text }));
+    const desk = { place: JSON.stringify(this.screen), typed };
+    const text = JSON.stringify(desk);
+    if (text === this.#desk) return;
+    this.#desk = text;
+    await this.host.call('desk_keep', desk).catch(() => undefined);
   }
 
   async #openLibrary(): Promise<void> {
     this.calls.open();
     this.leads.open();
     this.outbox.ask(() => this.host.call('outbox_state', {}));
+    this.security.ask(() => this.host.call('security_read', {}));
     this.syncKnown = false;
     const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
     // An event that came meanwhile is newer than this answer: a finished sync must not look like a running one.
@@ -140,7 +228,7 @@ export class App {
       return this.say(`error_${HostError.from(thrown).code}`);
     }
     if (wipe) {
-      window.location.reload();
+      this.reload();
       return undefined;
     }
     this.signingIn = false;

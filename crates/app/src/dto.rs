@@ -171,6 +171,7 @@ pub struct SecurityView {
     /// What is set.
     pub settings: SecuritySettings,
     /// From then on recordings are locked, unless the server is asked before; null while nothing counts.
+    #[ts(type = "number | null")]
     pub recordings_until_ms: Option<i64>,
     /// They are.
     pub recordings_locked: bool,

@@ -112,7 +112,7 @@ pub enum Boot {
     /// The library is open.
     Ready(App),
     /// It is not, for this reason; nothing was changed.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Why the library is not open.
@@ -176,7 +176,8 @@ impl Boot {
                 tracing::error!(code = error.code().as_str(), %error, "the start was refused");
                 // What it followed on is used up: a key is not kept beside a refusal.
                 let options = StartOptions { following: kept.following.without_key(), ..kept };
-                Self::Refused(Refusal { error: Arc::new(error), options, over: Over::default() })
+                let refusal = Refusal { error: Arc::new(error), options, over: Over::default() };
+                Self::Refused(Box::new(refusal))
             }
         }
     }

@@ -1062,7 +1062,7 @@ settings: SecuritySettings,
 /**
  * From then on recordings are locked, unless the server is asked before; null while nothing counts.
  */
-recordings_until_ms: bigint | null, 
+recordings_until_ms: number | null, 
 /**
  * They are.
  */

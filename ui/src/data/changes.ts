@@ -12,6 +12,7 @@ export class Changes {
   readonly #listeners = new Set<Listener>();
   #player: (state: PlayerState) => void = () => {};
   #sync: (state: SyncState) => void = () => {};
+  #locked: () => void = () => {};
 
   onChanged(listener: Listener): () => void {
     this.#listeners.add(listener);
@@ -24,6 +25,10 @@ export class Changes {
 
   onSync(listener: (state: SyncState) => void): void {
     this.#sync = listener;
+  }
+
+  onLocked(listener: () => void): void {
+    this.#locked = listener;
   }
 
   async listen(host: Host): Promise<void> {
@@ -42,6 +47,9 @@ export class Changes {
         return;
       case 'sync':
         this.#sync(event.state);
+        return;
+      case 'locked':
+        this.#locked();
         return;
     }
   }

@@ -21,6 +21,8 @@ export type Command =
   | 'insert_time'
   | 'go_calls'
   | 'go_leads'
+  | 'open_settings'
+  | 'lock'
   | 'sync_now'
   | 'download'
   | 'retry'
@@ -76,6 +78,8 @@ export const KEYS: readonly Binding[] = [
   { command: 'find', key: 'f', code: 'KeyF', ctrl: true, inText: true },
   { command: 'go_calls', key: '1', code: 'Digit1', ctrl: true, inText: true },
   { command: 'go_leads', key: '2', code: 'Digit2', ctrl: true, inText: true },
+  { command: 'open_settings', key: ',', code: 'Comma', ctrl: true, inText: true },
+  { command: 'lock', key: 'l', code: 'KeyL', ctrl: true, inText: true },
   { command: 'sync_now', key: 'r', code: 'KeyR', ctrl: true, inText: true },
   { command: 'download', key: 'd', code: 'KeyD' },
   { command: 'retry', key: 'r', code: 'KeyR' },

@@ -6,9 +6,12 @@ import type {
   CallsAsk,
   Code,
   Commands,
+  Desk,
   LeadPage,
   PlayerState,
   RecordingView,
+  SecuritySettings,
+  SecurityView,
   Settings,
   SyncPhase,
   SyncState,
@@ -43,6 +46,24 @@ export function fakeHost(scene: URLSearchParams): Host {
     language: scene.get('lang') === 'en' ? 'en' : 'he',
     theme: scene.get('theme') === 'dark' ? 'dark' : scene.get('theme') === 'light' ? 'light' : 'system',
     time_zone: scene.get('zone') ?? 'Asia/Jerusalem',
+  };
+  let locked = scene.get('boot') === 'locked';
+  let chosen = false;
+  let words = scene.get('passphrase');
+  let wrong = 0;
+  let kept: Desk | undefined;
+  const desks: Desk[] = [];
+  let security: SecuritySettings = { lock_after_minutes: 15, lock_on_suspend: true, offline_days: 30 };
+  const securityView = (): SecurityView => ({
+    key: words !== null ? 'passphrase' : scene.get('key_file') === '1' ? 'file' : 'keychain',
+    can_lock: words !== null,
+    has_leftovers: false,
+    settings: security,
+    recordings_until_ms: startedAt + Number(scene.get('offline_days') ?? security.offline_days) * DAY_MS,
+    recordings_locked: Number(scene.get('offline_days') ?? 1) <= 0,
+  });
+  const knows = (current: string | null) => {
+    if (words !== null && current !== words) fail('wrong_password');
   };
   let signedIn = scene.get('boot') !== 'sign_in';
   const changed = new Map<string, Partial<CallRow>>();
@@ -224,16 +245,28 @@ export function fakeHost(scene: URLSearchParams): Host {
       business: 'שמש הצפון',
       url: 'https://crm.example.com',
     };
-    const state = { settings, key_in_file: scene.get('key_file') === '1', version: '0.1.0', error: null };
-    if (refused !== null && refused !== 'sign_in') {
+    const state = {
+      settings,
+      key_in_file: scene.get('key_file') === '1',
+      key_file: null,
+      desk: null,
+      version: '0.1.0',
+      error: null,
+    };
+    if (locked) return { ...state, settings: { ...settings }, phase: 'locked', account: null };
+    if (refused !== null && !['sign_in', 'locked'].includes(refused) && !chosen) {
       return {
         ...state,
         phase: 'refused',
         account: null,
+        key_file:
+          refused === 'no_keychain' && scene.get('fresh') === '1' ? '/home/dana/.config/aftercall/0f.key' : null,
         error: { code: refused as Code, retry_after_ms: null, ref: 'b-7f21' },
       };
     }
-    return signedIn ? { ...state, phase: 'ready', account } : { ...state, phase: 'sign_in', account: null };
+    return signedIn && !chosen
+      ? { ...state, phase: 'ready', account, desk: desks.splice(0)[0] ?? null }
+      : { ...state, phase: 'sign_in', account: null };
   };
 
   const handlers: Handlers = {
@@ -253,6 +286,49 @@ export function fakeHost(scene: URLSearchParams): Host {
       return {};
     },
     settings_write: (next) => (settings = next),
+    security_read: securityView,
+    security_write: (next) => {
+      security = next;
+      return securityView();
+    },
+    lock: () => {
+      locked = true;
+      if (kept !== undefined) desks.push(kept);
+      return {};
+    },
+    unlock: ({ passphrase }) => {
+      if (passphrase !== (words ?? 'open sesame')) {
+        wrong += 1;
+        throw new HostError({ code: 'wrong_password', retry_after_ms: 500 * 2 ** wrong, ref: 'f-02' });
+      }
+      locked = false;
+      return {};
+    },
+    start_again: () => ({}),
+    start_anew: () => {
+      locked = false;
+      chosen = true;
+      return {};
+    },
+    key_choose: () => {
+      chosen = true;
+      return {};
+    },
+    key_move: ({ place, current, passphrase }) => {
+      knows(current);
+      if (place === 'keychain' && scene.get('keychain') === 'none') fail('no_keychain');
+      words = place === 'passphrase' ? passphrase : null;
+      return {};
+    },
+    key_rotate: ({ current }) => {
+      knows(current);
+      return {};
+    },
+    presence: () => ({}),
+    desk_keep: (desk) => {
+      kept = desk;
+      return {};
+    },
     sync_now: () => {
       emit({ kind: 'sync', state: { ...sync, phase: 'syncing' } });
       setTimeout(() => emit({ kind: 'sync', state: { ...sync, phase: 'fresh', last_success_at_ms: nowMs() } }), 900);

@@ -1,6 +1,8 @@
 //! What a person does with the key of a profile: choose its place, unlock, change the passphrase, put another key in its
 //! place, begin anew where it is lost.
 
+pub(crate) mod dto;
+
 use std::path::{Path, PathBuf};
 
 use aftercall_domain::error::Code;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::checks::Checks;
 use crate::failure::Failure;
 use crate::stage::{Program, Sandbox};
-use crate::{paths, run, setup, until_interrupted};
+use crate::{paths, redbot, run, setup, until_interrupted};
 
 /// Prism reads the description for some seconds before it listens; more on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -38,7 +38,11 @@ fn prism() -> PathBuf {
 pub fn judge() -> Result<(), Failure> {
     run::run(&mut run::cargo(&["build", "-q", "-p", "aftercall-sandbox", "--bins"]))?;
     run::run(&mut run::cargo(&["build", "-q", "-p", "aftercall-engine", "--example", "judge_twilio"]))?;
-    let checks = with_built_programs()?;
+    let programs = ["-p", "aftercall-cli", "-p", "aftercall-rec-shim"];
+    run::run(&mut run::cargo(&[&["build", "-q"][..], &programs[..]].concat()))?;
+    let mut checks = with_built_programs()?;
+    let logs = paths::results("judge")?;
+    until_interrupted(redbot::judged(&mut checks, &logs))?;
     if checks.failed.is_empty() { Ok(()) } else { Err(Failure::Several { count: checks.failed.len() }) }
 }
 

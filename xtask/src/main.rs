@@ -15,6 +15,7 @@ mod likeness;
 mod page;
 mod paths;
 mod programs;
+mod redbot;
 mod run;
 mod setup;
 mod shim;
@@ -57,7 +58,7 @@ enum Command {
     Fuzz(fuzz::Asked),
     /// Serves the handler of rec:// over HTTP on 127.0.0.1, for outside test suites
     RecShim(shim::Asked),
-    /// Has Prism judge the client's and the sandbox's idea of Twilio by Twilio's own description
+    /// Has Prism judge both ends by Twilio's own description of its API, and REDbot what rec:// answers
     Judge,
     /// Writes the TypeScript made from the app's contract into ui/src/bindings
     Gen {

@@ -15,7 +15,6 @@ use aftercall_engine::secrets::{KeyChoice, open_root_key};
 use aftercall_engine::store::Store;
 use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
 use aftercall_engine::store::table::{jobs, profile};
-use aftercall_engine::upstream::Limits;
 use aftercall_engine::vault::Vault;
 use aftercall_player::OutputChoice;
 use aftercall_player::output::headless::Headless;
@@ -54,10 +53,8 @@ impl World {
         let boot = Boot::start(StartOptions {
             profile: Some(folder.clone()),
             key: key.clone(),
-            access: Access::Window,
             output: OutputChoice::Headless(Headless::paced(8_000)),
-            clock: Arc::new(SystemClock::new()),
-            limits: Limits::default(),
+            ..StartOptions::from_env(Access::Window)
         })
         .await;
         let ready = sandbox.ready();

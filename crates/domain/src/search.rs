@@ -26,6 +26,35 @@ use hash::KeyHash;
 ///
 /// `names` are the names of whom the row is about: they have no prefixes, and make the texts clearer.
 pub fn index_row(names: &[&str], texts: &[&str], numbers: &[&str]) -> String {
+    let numbers = keys_of(numbers);
+    with_folded(names, texts, |folded| {
+        let mut words = Words::with_capacity(folded.of_names.text.len() + 2 * folded.of_texts.text.len());
+        let mut seen: HashSet<&str, KeyHash> = HashSet::default();
+        folded.visit(&numbers, &mut |word| words.push_new(&mut seen, word));
+        words.0
+    })
+}
+
+/// Calls `visit` with each word that [`index_row`] would hold; one may come several times.
+pub fn visit_row(names: &[&str], texts: &[&str], numbers: &[&str], mut visit: impl FnMut(&str)) {
+    let numbers = keys_of(numbers);
+    with_folded(names, texts, |folded| folded.visit(&numbers, &mut |word| visit(word)));
+}
+
+fn keys_of(numbers: &[&str]) -> Vec<String> {
+    numbers.iter().flat_map(|number| phone::search_keys(number)).collect()
+}
+
+/// A row's names and texts, as words.
+struct FoldedRow<'f> {
+    of_names: &'f Folded,
+    of_texts: &'f Folded,
+    /// Of the names' words.
+    keys: Vec<Key>,
+}
+
+/// Folds into room that is used again for the next row.
+fn with_folded<T>(names: &[&str], texts: &[&str], work: impl FnOnce(&FoldedRow<'_>) -> T) -> T {
     thread_local! {
         static FOLDED: RefCell<[Folded; 2]> = RefCell::default();
     }
@@ -38,22 +67,31 @@ pub fn index_row(names: &[&str], texts: &[&str], numbers: &[&str]) -> String {
         for text in texts {
             of_texts.read(text, true);
         }
-        let keys: Vec<Key> = of_names.tokens.iter().map(|token| token.key).filter(|key| *key != 0).collect();
-        let mut words = Words::with_capacity(of_names.text.len() + 2 * of_texts.text.len());
-        let numbers: Vec<String> = numbers.iter().flat_map(|number| phone::search_keys(number)).collect();
-        let mut seen: HashSet<&str, KeyHash> = HashSet::default();
-        for number in &numbers {
-            words.push_new(&mut seen, number);
-        }
-        for token in &of_names.tokens {
-            words.push_forms(&mut seen, of_names.word(token), prefixes::cuts_in_name(token));
-        }
-        prefixes::cuts(of_texts, &keys, |token, cuts| words.push_forms(&mut seen, of_texts.word(token), cuts));
-        let words = words.0;
+        let keys = of_names.tokens.iter().map(|token| token.key).filter(|key| *key != 0).collect();
+        let done = work(&FoldedRow { of_names, of_texts, keys });
         of_names.shrink();
         of_texts.shrink();
-        words
+        done
     })
+}
+
+impl<'f> FoldedRow<'f> {
+    fn visit<'a>(&self, numbers: &'a [String], visit: &mut impl FnMut(&'a str))
+    where
+        'f: 'a,
+    {
+        numbers.iter().filter(|number| !number.is_empty()).for_each(|number| visit(number));
+        let mut forms = |word: &'a str, cuts| {
+            if !word.is_empty() {
+                visit(word);
+            }
+            prefixes::rests(word, cuts).filter(|rest| !rest.is_empty()).for_each(&mut *visit);
+        };
+        for token in &self.of_names.tokens {
+            forms(self.of_names.word(token), prefixes::cuts_in_name(token));
+        }
+        prefixes::cuts(self.of_texts, &self.keys, |token, cuts| forms(self.of_texts.word(token), cuts));
+    }
 }
 
 struct Words(String);
@@ -64,17 +102,12 @@ impl Words {
     }
 
     fn push_new<'a>(&mut self, seen: &mut HashSet<&'a str, KeyHash>, word: &'a str) {
-        if !word.is_empty() && seen.insert(word) {
+        if seen.insert(word) {
             if !self.0.is_empty() {
                 self.0.push(' ');
             }
             self.0.push_str(word);
         }
-    }
-
-    fn push_forms<'a>(&mut self, seen: &mut HashSet<&'a str, KeyHash>, word: &'a str, cuts: prefixes::Cuts) {
-        self.push_new(seen, word);
-        prefixes::rests(word, cuts).for_each(|rest| self.push_new(seen, rest));
     }
 }
 

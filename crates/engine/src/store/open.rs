@@ -94,8 +94,9 @@ pub(crate) fn connect(path: &Path, key: Option<&DbKey>, access: Access) -> Resul
         conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384")?;
     } else {
         // FULL: "on device" is said only when it survives the power cord. Transactions are whole pages of rows, so
-        // one fsync each is little.
-        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -32768")?;
+        // one fsync each is little. The WAL goes into the library from 64 MiB on: a first sync writes the same pages
+        // of its indexes again and again.
+        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096")?;
     }
     Ok(conn)
 }

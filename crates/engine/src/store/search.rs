@@ -4,21 +4,42 @@
 //! or three words, and each is one run through the index. FTS5 parts the words at spaces only (`tokenize = 'ascii'`):
 //! they are folded already.
 
-use aftercall_domain::search::{QueryWord, index_row, query_words};
+mod load;
+mod segment;
+mod structure;
+
+use aftercall_domain::search::{QueryWord, index_row, query_words, visit_row};
 use rusqlite::Connection;
 
 use super::StoreError;
 use super::list_key::Listed;
+pub(crate) use load::Gathered;
 
 /// Pages of the index, of about 4 KiB, that are written by one step of joining segments.
 const SEGMENT_PAGES_AT_ONCE: i64 = 2_000;
 
-/// The words under which a row is found: `names` of whom it is about, `texts` about it, `numbers` that belong to it.
-pub(crate) fn document(names: &[Option<&str>], texts: &[Option<&str>], numbers: &[Option<&str>]) -> String {
-    fn present<'a>(all: &[Option<&'a str>]) -> Vec<&'a str> {
-        all.iter().flatten().copied().collect()
+/// What a row is found by: `names` of whom it is about, `texts` about it, `numbers` that belong to it.
+#[derive(Debug, Default)]
+pub(crate) struct Document<'a> {
+    names: Vec<&'a str>,
+    texts: Vec<&'a str>,
+    numbers: Vec<&'a str>,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn new(names: &[Option<&'a str>], texts: &[Option<&'a str>], numbers: &[Option<&'a str>]) -> Self {
+        let present = |all: &[Option<&'a str>]| all.iter().flatten().copied().collect();
+        Self { names: present(names), texts: present(texts), numbers: present(numbers) }
     }
-    index_row(&present(names), &present(texts), &present(numbers))
+
+    /// Its words, folded, each once.
+    pub(crate) fn words(&self) -> String {
+        index_row(&self.names, &self.texts, &self.numbers)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str)) {
+        visit_row(&self.names, &self.texts, &self.numbers, visit);
+    }
 }
 
 /// What is typed, as an FTS5 query. None when nothing is looked for; a query of signs only finds nothing.

@@ -22,9 +22,12 @@ use crate::upstream::{CALLS_PAGE_MAX, CallsPage, UpstreamError};
 const CALLS_PAGE_MIN: u32 = 25;
 /// Rows are written when so many bytes of them wait. Every transaction writes most pages of the index of sids, whatever
 /// its size; two of these are in memory at most.
-const BATCH_BYTES: usize = 16 << 20;
-/// Rows do not wait longer than this to be written: a person is looking.
+const BATCH_BYTES: usize = 40 << 20;
+/// Rows do not wait longer than this to be written: a person is looking. When the list has been read for long they may
+/// wait for a part of that time: they are old calls by then, far down the list.
 const BATCH_FOR: Duration = Duration::from_secs(2);
+const BATCH_FOR_MOST: Duration = Duration::from_secs(8);
+const BATCH_PART: u32 = 4;
 /// From so many written rows on the library is set in order afterwards.
 const LOAD_ROWS: usize = 10_000;
 /// A list that goes on beyond this is not believed.
@@ -81,13 +84,16 @@ impl Batch {
         self.rows.push(row);
     }
 
-    fn is_due(&self) -> bool {
-        self.bytes >= BATCH_BYTES || self.since.is_some_and(|since| since.elapsed() >= BATCH_FOR)
+    /// `start` is when the list began to be read.
+    fn is_due(&self, start: Instant) -> bool {
+        let wait = (start.elapsed() / BATCH_PART).clamp(BATCH_FOR, BATCH_FOR_MOST);
+        self.bytes >= BATCH_BYTES || self.since.is_some_and(|since| since.elapsed() >= wait)
     }
 }
 
 struct Reading {
     sweep: Sweep,
+    start: Instant,
     absent: Absent,
     batch: Batch,
     /// As it stands in the library, or will when what is being written is.
@@ -109,6 +115,7 @@ impl Reading {
     fn new(sweep: Sweep, cursor: CallsCursor) -> Self {
         Self {
             sweep,
+            start: Instant::now(),
             absent: Absent::default(),
             batch: Batch::default(),
             kept: cursor,
@@ -147,7 +154,7 @@ impl Reading {
             self.cursor = cursor;
             run.tell_calls(self.met, page.total().unwrap_or(0));
             // The first rows are written at once, so that there is something to look at.
-            if self.batch.is_due() || (self.nothing_written && !self.batch.rows.is_empty()) {
+            if self.batch.is_due(self.start) || (self.nothing_written && !self.batch.rows.is_empty()) {
                 self.write(run.store, &mut run.report.calls).await?;
             }
             if !more {

@@ -86,6 +86,54 @@ fn value<T: DeserializeOwned>(raw: Option<&str>) -> Result<Option<T>, Rejected> 
     raw.map(serde_json::from_str).transpose().map_err(|_| Rejected)
 }
 
+/// A text. Most are Hebrew written as `\u05d0`, six bytes a letter, which serde_json reads one by one: what is plain or
+/// a letter so written is read here, and a text with anything else in it by serde_json.
+fn string(raw: Option<&str>) -> Result<Option<String>, Rejected> {
+    let Some(json) = raw else { return Ok(None) };
+    match plain_string(json) {
+        Some(text) => Ok(Some(text)),
+        None => value(raw),
+    }
+}
+
+fn plain_string(json: &str) -> Option<String> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
+    loop {
+        let bytes = rest.as_bytes();
+        let end = bytes.iter().position(|byte| matches!(byte, b'\\' | b'"' | 0..0x20)).unwrap_or(bytes.len());
+        text.push_str(rest.get(..end)?);
+        rest = rest.get(end..)?;
+        // As long as letters follow each other.
+        while let Some(escape) = rest.as_bytes().first_chunk::<6>().filter(|escape| escape.starts_with(b"\\u")) {
+            let mut code = 0;
+            for digit in &escape[2..] {
+                code = code << 4 | char::from(*digit).to_digit(16)?;
+            }
+            // None for one half of a pair.
+            text.push(char::from_u32(code)?);
+            rest = rest.get(6..)?;
+        }
+        match rest.as_bytes() {
+            [] => {
+                text.shrink_to_fit();
+                return Some(text);
+            }
+            [b'\\', b'n', ..] => {
+                text.push('\n');
+                rest = &rest[2..];
+            }
+            [b'\\', sign @ (b'"' | b'\\' | b'/'), ..] => {
+                text.push(char::from(*sign));
+                rest = &rest[2..];
+            }
+            [b'\\' | b'"' | 0..0x20, ..] => return None,
+            _ => {}
+        }
+    }
+}
+
 impl CallsPage {
     /// Parts a body into rows.
     pub(super) fn of(body: Bytes) -> Result<Self, UpstreamError> {
@@ -160,24 +208,24 @@ pub(super) fn read(row: &str) -> Option<Call> {
 }
 
 fn call(raw: &RawCall<'_>) -> Result<Call, Rejected> {
-    let direction = match Direction::from_source(value::<String>(raw.direction)?.as_deref()) {
-        Direction::Unknown => Direction::from_source(value::<String>(raw.twilio_direction)?.as_deref()),
+    let direction = match Direction::from_source(string(raw.direction)?.as_deref()) {
+        Direction::Unknown => Direction::from_source(string(raw.twilio_direction)?.as_deref()),
         known => known,
     };
     let transcript = raw.final_transcript.or(raw.transcript).or(raw.transcription);
     Ok(Call {
-        sid: sid(value(raw.sid.or(raw.call_sid))?)?.ok_or(Rejected)?,
-        parent_sid: sid(value(raw.parent_call_sid)?)?,
+        sid: sid(string(raw.sid.or(raw.call_sid))?)?.ok_or(Rejected)?,
+        parent_sid: sid(string(raw.parent_call_sid)?)?,
         source: Source::Crm,
         lead_id: value(raw.lead_id)?.map(LeadId),
         direction,
-        from_number: word(value(raw.from_e164)?)?,
-        to_number: word(value(raw.to_e164)?)?,
-        status: word(value(raw.status)?)?,
+        from_number: word(string(raw.from_e164)?)?,
+        to_number: word(string(raw.to_e164)?)?,
+        status: word(string(raw.status)?)?,
         duration_s: value(raw.duration)?,
         started_at_ms: utc(value(raw.at.or(raw.created_at))?)?,
-        summary: text(value(raw.summary)?)?,
-        transcript: words(value(transcript)?)?,
+        summary: text(string(raw.summary)?)?,
+        transcript: words(string(transcript)?)?,
         has_recording: value(raw.has_recording)?.unwrap_or(false),
     })
 }
@@ -279,6 +327,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_is_read_as_serde_json_reads_it(
+            json in "\"([a-zא-ת \n]|\\\\u[0-9a-fA-F]{4}|\\\\u05[d-e][0-9a-f]|\\\\ud83c\\\\udfa7|\\\\[nt/u\\\\\"x]|\"){0,20}\"?"
+        ) {
+            prop_assert_eq!(string(Some(&json)).ok(), value::<String>(Some(&json)).ok(), "{}", json);
+        }
+
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), row in ".{0,200}") {
             let _ = CallsPage::of(Bytes::from(bytes));

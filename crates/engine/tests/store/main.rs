@@ -2,6 +2,7 @@
 
 mod frozen;
 mod lists;
+mod loading;
 mod place;
 mod rotation;
 mod sealed;

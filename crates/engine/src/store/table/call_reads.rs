@@ -4,7 +4,7 @@
 //! that range and nothing of the calls themselves, and a call that a whole reading did not meet is found on the way,
 //! without remembering every call that was met.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use crate::store::StoreError;
 use crate::store::list_key::first_of_ms;
@@ -46,12 +46,16 @@ pub fn between(conn: &Connection, least: i64, most: i64, limit: u32) -> Result<V
 
 /// The call at this place was met and read so. Writes nothing when that is known.
 pub(super) fn remember(conn: &Connection, list_key: i64, hash: i64) -> Result<(), StoreError> {
-    conn.prepare_cached(
+    remembering(conn)?.execute((list_key, hash))?;
+    Ok(())
+}
+
+/// The statement of [`remember`], of a place and a hash.
+pub(super) fn remembering(conn: &Connection) -> Result<CachedStatement<'_>, StoreError> {
+    Ok(conn.prepare_cached(
         "INSERT INTO call_reads (list_key, hash) VALUES (?1, ?2)
          ON CONFLICT (list_key) DO UPDATE SET hash = excluded.hash, missed = 0 WHERE hash <> excluded.hash OR missed <> 0",
-    )?
-    .execute((list_key, hash))?;
-    Ok(())
+    )?)
 }
 
 /// The call was written from elsewhere: whatever its list says of it next is looked into, also what it said before.

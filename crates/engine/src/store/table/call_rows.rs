@@ -11,28 +11,50 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::store::StoreError;
+use crate::store::list_key::first_of_ms;
 
 /// The first call's, with room on both sides.
 const FIRST: i64 = 1 << 40;
+/// The first of those without a time. They are last in the list, and older calls still come between them and the others.
+const FIRST_TIMELESS: i64 = 1 << 38;
+/// The least place of a call with a time.
+const TIMED: i64 = first_of_ms(Some(1));
 /// Between neighbours, so that calls that come late find room.
 const STEP: i64 = 8;
 
-fn neighbour(conn: &Connection, sql: &str, list_key: i64) -> Result<Option<i64>, StoreError> {
-    Ok(conn.prepare_cached(sql)?.query_row([list_key], |row| row.get(0)).optional()?)
+fn neighbour(conn: &Connection, sql: &str, list_key: i64, end: i64) -> Result<Option<i64>, StoreError> {
+    Ok(conn.prepare_cached(sql)?.query_row([list_key, end], |row| row.get(0)).optional()?)
 }
 
 /// A free rowid for a call at a place, with room below for `left` calls that follow upwards (this one too).
 pub(super) fn row_at(conn: &Connection, list_key: i64, left: i64) -> Result<i64, StoreError> {
-    let older = "SELECT rowid FROM call_log WHERE list_key < ?1 ORDER BY list_key DESC LIMIT 1";
-    let newer = "SELECT rowid FROM call_log WHERE list_key > ?1 ORDER BY list_key LIMIT 1";
-    let row = match (neighbour(conn, older, list_key)?, neighbour(conn, newer, list_key)?) {
-        (None, None) => FIRST,
+    let has_time = list_key >= TIMED;
+    let (least, most) = if has_time { (TIMED, i64::MAX) } else { (i64::MIN, TIMED - 1) };
+    let older = "SELECT rowid FROM call_log WHERE list_key < ?1 AND list_key >= ?2 ORDER BY list_key DESC LIMIT 1";
+    let newer = "SELECT rowid FROM call_log WHERE list_key > ?1 AND list_key <= ?2 ORDER BY list_key LIMIT 1";
+    let row = match (neighbour(conn, older, list_key, least)?, neighbour(conn, newer, list_key, most)?) {
+        (None, None) if has_time => FIRST,
+        (None, None) => FIRST_TIMELESS,
         (Some(older), None) => older.saturating_add(STEP),
         (None, Some(newer)) => newer.saturating_sub(STEP.saturating_mul(left)),
         (Some(older), Some(newer)) if newer > older && newer - older > STEP => older + STEP,
         (Some(older), Some(newer)) => older.midpoint(newer),
     };
     nearest_free(conn, row)
+}
+
+/// The least place of a call with a time, and a rowid below all of those, with room for `rows` calls that follow upwards.
+pub(super) fn below_all(conn: &Connection, rows: i64) -> Result<(i64, i64), StoreError> {
+    let sql = "SELECT (SELECT min(list_key) FROM call_log WHERE list_key >= ?1),
+                      (SELECT min(rowid) FROM call_log WHERE rowid > ?2)";
+    let least = conn.query_row(sql, [TIMED, FIRST_TIMELESS.midpoint(FIRST)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (place, row): (Option<i64>, Option<i64>) = least;
+    Ok((place.unwrap_or(i64::MAX), row.unwrap_or(FIRST).saturating_sub(STEP.saturating_mul(rows))))
+}
+
+/// The rowid of the next newer call of many.
+pub(super) fn row_after(row: i64) -> i64 {
+    row.saturating_add(STEP)
 }
 
 fn nearest_free(conn: &Connection, row: i64) -> Result<i64, StoreError> {

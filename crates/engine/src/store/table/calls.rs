@@ -9,7 +9,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 use super::leads::FoundBy;
 use super::{Checked, call_reads, call_rows, leads, listening};
 use crate::store::list_key::{self, Listed};
-use crate::store::{StoreError, Upserted, search};
+use crate::store::search::{self, Document, Gathered};
+use crate::store::{StoreError, Upserted};
 
 pub(in crate::store) use super::call_lists::place_after;
 pub use super::call_lists::{
@@ -79,15 +80,24 @@ pub fn upsert_listed<'c>(conn: &'c Connection, rows: &'c [ListedCall]) -> Result
     let mut rows: Vec<&ListedCall> = rows.iter().rev().filter(|row| seen.insert(&row.call.sid)).collect();
     // The search index makes a segment of its own for each row that goes below the one before; the source's list goes
     // downwards.
-    rows.sort_by_key(|row| row.call.started_at_ms);
+    rows.sort_by_cached_key(|row| list_key::first_wish(row.call.started_at_ms, row.call.sid.as_str()));
     let mut writing = Writing::new(conn)?;
     writing.parents = rows.iter().filter_map(|row| row.call.parent_sid.clone()).collect();
     writing.together = seen;
     writing.left = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    if rows.len() >= LOAD_ROWS {
+        writing.load = Some(Load::below_all(conn, writing.left)?);
+    }
     let mut written = Vec::with_capacity(rows.len());
     for row in rows {
-        written.push(writing.put(&row.call, Some(row.hash))?);
+        written.push(match writing.load(row)? {
+            Some(list_key) => (Upserted::Added, list_key),
+            None => writing.put(&row.call, Some(row.hash))?,
+        });
         writing.left -= 1;
+    }
+    if let Some(load) = writing.load {
+        load.words.write(conn)?;
     }
     Ok(written)
 }
@@ -123,12 +133,41 @@ struct Writing<'c> {
     parents: HashSet<CallSid>,
     find: CachedStatement<'c>,
     insert: CachedStatement<'c>,
+    remember: CachedStatement<'c>,
     /// Leads that were looked at; their rows are there.
     leads: HashMap<LeadId, FoundBy>,
     /// Nobody listened to anything yet.
     nothing_heard: bool,
     /// Calls that are still to be written, this one too.
     left: i64,
+    load: Option<Load>,
+}
+
+/// Many calls that are older than all that are here, as in a first sync, need no look at each of their neighbours.
+struct Load {
+    words: Gathered,
+    /// Every call here that has a time has a greater place.
+    below: i64,
+    /// The next one's row; every one of those has a greater one.
+    next: i64,
+    /// Places of these calls at one moment.
+    moment: Vec<i64>,
+}
+
+impl Load {
+    /// For `rows` calls.
+    fn below_all(conn: &Connection, rows: i64) -> Result<Self, StoreError> {
+        let (below, next) = call_rows::below_all(conn, rows)?;
+        Ok(Self { words: Gathered::new(), below, next, moment: Vec::new() })
+    }
+
+    /// The place of the next one; `None` where it is not older than all that were here before, or nobody knows.
+    fn place(&mut self, call: &Call) -> Option<i64> {
+        call.started_at_ms.filter(|ms| *ms > 0)?;
+        let sid = call.sid.as_str();
+        let place = list_key::place_among(call.started_at_ms, sid, &mut self.moment)?;
+        (place < self.below).then_some(place)
+    }
 }
 
 /// A row as it is here.
@@ -153,12 +192,39 @@ impl<'c> Writing<'c> {
                 "INSERT INTO call_log (call_sid, parent_call_sid, source, lead_id, direction, from_number, to_number,
                      status, duration_s, started_at_ms, summary, transcript, has_recording, outcome, list_key, listed,
                      heard, rowid)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+                 ON CONFLICT DO NOTHING",
             )?,
+            remember: call_reads::remembering(conn)?,
             leads: HashMap::new(),
             nothing_heard,
             left: 1,
+            load: None,
         })
+    }
+
+    /// Writes a call of many, where it is older than all and not here; returns its place. `None`: nothing was done.
+    fn load(&mut self, row: &ListedCall) -> Result<Option<i64>, StoreError> {
+        let call = &row.call;
+        let Some(load) = &mut self.load else { return Ok(None) };
+        let Some(list_key) = load.place(call) else { return Ok(None) };
+        let at = load.next;
+        self.ensure_lead(call)?;
+        let listed = !self.is_short_leg(call)?;
+        if self.insert(call, list_key, listed, at)? == 0 {
+            return Ok(None);
+        }
+        self.hide_parent(call)?;
+        self.remember.execute((list_key, row.hash))?;
+        let Some(load) = &mut self.load else { return Ok(None) };
+        load.next = call_rows::row_after(at);
+        if listed {
+            load.words.add(at, &document(call, found_by(&self.leads, call)));
+            if load.words.is_full() {
+                std::mem::replace(&mut load.words, Gathered::new()).write(self.conn)?;
+            }
+        }
+        Ok(Some(list_key))
     }
 
     /// Writes one call; `hash` where its source's list gave it. Returns its place as well.
@@ -188,16 +254,16 @@ impl<'c> Writing<'c> {
                 if here.is_some() {
                     self.update(call, list_key, listed, row)?;
                 } else {
-                    self.insert(call, list_key, listed, row)?;
+                    if self.insert(call, list_key, listed, row)? == 0 {
+                        return Err(StoreError::BadValue("a call's place that is not free"));
+                    }
                 }
                 self.hide_parent(call)?;
                 if let Some(was) = held.filter(|was| *was != list_key) {
                     call_reads::rename(conn, was, list_key)?;
                 }
                 if listed {
-                    let nobody = FoundBy::default();
-                    let lead = call.lead_id.and_then(|lead| self.leads.get(&lead)).unwrap_or(&nobody);
-                    index(conn, call, lead, was, row)?;
+                    index(conn, call, found_by(&self.leads, call), was, row)?;
                 } else {
                     search::put(conn, Listed::Calls, was, row, "")?;
                 }
@@ -222,10 +288,10 @@ impl<'c> Writing<'c> {
         Ok(())
     }
 
-    fn insert(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<(), StoreError> {
-        let conn = self.conn;
-        let heard = !self.nothing_heard && listening::get(conn, &call.sid)?.heard;
-        self.insert.execute(rusqlite::params![
+    /// Returns how many rows were written: none where something of it is here already.
+    fn insert(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<usize, StoreError> {
+        let heard = !self.nothing_heard && listening::get(self.conn, &call.sid)?.heard;
+        let written = self.insert.execute(rusqlite::params![
             call.sid.as_str(),
             call.parent_sid.as_ref().map(CallSid::as_str),
             call.source.as_str(),
@@ -245,7 +311,7 @@ impl<'c> Writing<'c> {
             heard,
             row,
         ])?;
-        Ok(())
+        Ok(written)
     }
 
     fn update(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<(), StoreError> {
@@ -320,13 +386,21 @@ fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
     }
 }
 
-fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: i64) -> Result<(), StoreError> {
-    let words = search::document(
+fn document<'a>(call: &'a Call, lead: &'a FoundBy) -> Document<'a> {
+    Document::new(
         &[lead.name.as_deref()],
         &[call.summary.as_deref(), call.transcript.as_deref()],
         &[call.from_number.as_deref(), call.to_number.as_deref(), lead.number.as_deref()],
-    );
-    search::put(conn, Listed::Calls, was, now, &words)
+    )
+}
+
+fn found_by<'a>(leads: &'a HashMap<LeadId, FoundBy>, call: &Call) -> &'a FoundBy {
+    static NOBODY: FoundBy = FoundBy { name: None, number: None };
+    call.lead_id.and_then(|lead| leads.get(&lead)).unwrap_or(&NOBODY)
+}
+
+fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: i64) -> Result<(), StoreError> {
+    search::put(conn, Listed::Calls, was, now, &document(call, lead).words())
 }
 
 /// The calls of a lead are found by its new name and number. A hidden leg is found by no search.
@@ -351,11 +425,15 @@ fn index_all(conn: &Connection) -> Result<(), StoreError> {
         "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1 ORDER BY c.list_key"
     ))?;
     let mut rows = statement.query([])?;
+    let mut words = Gathered::new();
     while let Some(row) = rows.next()? {
         let (call, row) = (from_row(row)?, row.get(13)?);
-        index(conn, &call, &lead_of(conn, &call)?, None, row)?;
+        words.add(row, &document(&call, &lead_of(conn, &call)?));
+        if words.is_full() {
+            std::mem::replace(&mut words, Gathered::new()).write(conn)?;
+        }
     }
-    Ok(())
+    words.write(conn)
 }
 
 /// Gives rows of an older installation what the lists need. Rows that have it are left alone.

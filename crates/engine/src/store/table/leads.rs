@@ -151,7 +151,7 @@ fn index(conn: &Connection, lead: &Lead, name: Option<&str>, was: Option<i64>, n
     let notes = lead_pages::notes(conn, lead.id)?;
     let mut texts = vec![lead.email.as_deref(), lead.summary.as_deref(), lead.notes.as_deref()];
     texts.extend(notes.iter().map(|note| Some(note.content.as_str())));
-    let words = search::document(&[name], &texts, &[lead.phone_e164.as_deref()]);
+    let words = search::Document::new(&[name], &texts, &[lead.phone_e164.as_deref()]).words();
     search::put(conn, Listed::Leads, was, now, &words)
 }
 

@@ -135,6 +135,20 @@ contract! {
     recording_want: RecordingAsk => RecordingView;
     /// Takes the wish back and stops what runs for it.
     recording_cancel: RecordingAsk => RecordingView;
+    /// Keeps a recording on this device: it is asked for where it is not here, and never makes room.
+    recording_pin: RecordingAsk => RecordingView;
+    /// Takes the pin back; from now on it may make room.
+    recording_unpin: RecordingAsk => RecordingView;
+    /// Lets a recording's file go; what is known of it stays. One that is pinned is refused.
+    recording_evict: RecordingAsk => RecordingView;
+    /// Keeps a pinned recording although its source has deleted it.
+    recording_keep: RecordingAsk => RecordingView;
+    /// What is kept on this device, and what goes next.
+    storage_state: Nothing => StorageView;
+    /// Sets the limits and keeps to them at once.
+    storage_limits: LimitsView => StorageView;
+    /// Brings what is here back within the limits now.
+    storage_evict: Nothing => StorageView;
     /// The waveform of a recording that is here.
     recording_peaks: PeaksAsk => PeaksView;
     /// The two channels of every recording of this one's source are the other way round than they were taken.

@@ -4,13 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::download::Wish;
-use aftercall_domain::error::Code;
 use aftercall_domain::ids::{RecordingId, Source};
-use aftercall_domain::recording::{Reason, RecordingState};
-use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound};
-use aftercall_engine::store::table::{jobs, recordings};
+use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
+use aftercall_engine::store::table::recordings;
 use aftercall_engine::upstream::Sources;
-use aftercall_engine::vault::VaultError;
 use aftercall_player::analyse;
 
 use crate::errors::AppError;
@@ -62,8 +59,8 @@ impl Downloads {
         }
     }
 
-    /// A stored file does not verify: its key is destroyed, its row says `damaged`, and it is asked for again, once.
-    /// Returns whether it is on its way.
+    /// A stored file does not verify: its row says `damaged`, and it is asked for again, once. It stays until the new
+    /// one is whole. Returns whether that is on its way.
     pub async fn repair(&self, library: &Library, id: &RecordingId) -> Result<bool, AppError> {
         // Asked first, because judging a file reads all of it: a page that asks again and again must not cost that.
         let is_repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner).contains(id);
@@ -74,20 +71,17 @@ impl Downloads {
             return Ok(false);
         }
         tracing::warn!("a stored recording does not verify and is fetched again");
-        let damaged = id.clone();
-        let marked = library.store.write(move |tx, changes| {
-            let Some(row) = recordings::get(tx, &damaged)?.filter(|row| row.state.is_stored()) else { return Ok(()) };
-            recordings::set_file(tx, &damaged, None)?;
-            // The job that fetched it is done: a new one is due.
-            jobs::remove(tx, &damaged)?;
-            let reason = Some(Reason::Code(Code::Damaged));
-            recordings::put(tx, &recordings::RecordingRow { state: RecordingState::Damaged, reason, ..row })?;
-            changes.touch_recording(&damaged);
-            Ok(())
-        });
-        marked.await?;
+        repair::mark_damaged(&library.store, &library.clock, id).await?;
         self.want(id).await?;
         Ok(true)
+    }
+
+    /// What stopped for want of room goes on where there is room now. Without a queue it goes on with the next one.
+    pub async fn resume_where_room(&self) -> Result<(), AppError> {
+        if let Ok(queue) = self.queue() {
+            queue.resume_where_room().await?;
+        }
+        Ok(())
     }
 
     /// Stops what runs; its job stays and goes on with the next start.
@@ -121,12 +115,8 @@ async fn is_lost(library: &Library, id: &RecordingId) -> Result<bool, AppError> 
     let asked = id.clone();
     let Some(file) = library.store.read(move |conn| recordings::file(conn, &asked)).await? else { return Ok(false) };
     let (vault, id) = (library.vault.clone(), id.clone());
-    let read = tokio::task::spawn_blocking(move || vault.reader(&id, &file)?.verify().map_err(VaultError::Sealed));
-    Ok(match read.await.map_err(|_| AppError::Panicked)? {
-        Ok(()) => false,
-        Err(VaultError::Missing) => true,
-        Err(error) => error.code() == Code::Damaged,
-    })
+    let judged = tokio::task::spawn_blocking(move || repair::judge(&vault, &id, &file));
+    Ok(judged.await.map_err(|_| AppError::Panicked)? == repair::Judged::Damaged)
 }
 
 /// Hears a recording once, when it arrives. The engine does not know the player: this is where they meet.

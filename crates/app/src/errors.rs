@@ -8,6 +8,7 @@ use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_domain::standing::{Known, Standing};
 use aftercall_engine::outbox::OutboxError;
 use aftercall_engine::queue::QueueError;
+use aftercall_engine::retention::RetentionError;
 use aftercall_engine::rotation::RotationError;
 use aftercall_engine::secrets::SecretsError;
 use aftercall_engine::store::StoreError;
@@ -39,6 +40,9 @@ pub enum AppError {
     /// The downloads.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// What stays on this device.
+    #[error(transparent)]
+    Retention(#[from] RetentionError),
     /// What is to be sent.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -93,6 +97,19 @@ pub enum AppError {
         /// What the first of them came to.
         code: Code,
     },
+    /// Recordings that could not be read for a reason that says nothing of their bytes.
+    #[error("{0} recordings could not be read")]
+    Unread(u64),
+    /// Recordings that do not verify; they are asked for again.
+    #[error("{damaged} of {checked} recordings are damaged; {requeued} are asked for again")]
+    Damaged {
+        /// How many were read.
+        checked: u64,
+        /// Of these, damaged.
+        damaged: u64,
+        /// Of these, asked for again.
+        requeued: u64,
+    },
     /// A file that was to be written.
     #[error("the file cannot be written: {}", .0.kind())]
     Output(#[source] std::io::Error),
@@ -130,6 +147,7 @@ impl AppError {
             Self::Upstream(error) => error.code(),
             Self::Sync(error) => error.code(),
             Self::Queue(error) => error.code(),
+            Self::Retention(error) => error.code(),
             Self::Outbox(error) => error.code(),
             Self::Player(error) => error.code(),
             Self::Profile(error) => error.code(),
@@ -149,7 +167,8 @@ impl AppError {
             Self::Output(error) if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
             Self::Output(_) => Code::InvalidInput,
             Self::Cancelled => Code::Cancelled,
-            Self::Panicked => Code::Internal,
+            Self::Damaged { .. } => Code::Damaged,
+            Self::Panicked | Self::Unread(_) => Code::Internal,
             Self::Refused(error) => error.code(),
         }
     }
@@ -163,6 +182,7 @@ impl AppError {
             Self::Upstream(error) => error.retry(),
             Self::Sync(error) => error.retry(),
             Self::Queue(error) => error.retry(),
+            Self::Retention(error) => error.retry(),
             Self::Outbox(error) => error.retry(),
             Self::Player(error) => error.retry(),
             Self::NotSignedIn => Retry::AfterLogin,
@@ -171,7 +191,8 @@ impl AppError {
             }
             Self::Locked | Self::OtherAccount => Retry::AfterUser,
             Self::Profile(_) | Self::Output(_) => Retry::AfterUser,
-            Self::NotFetched { .. } | Self::NotHere { .. } => Retry::After(0),
+            Self::NotFetched { .. } | Self::NotHere { .. } | Self::Unread(_) => Retry::After(0),
+            Self::Damaged { .. } => Retry::Never,
             Self::Refused(error) => error.retry(),
             Self::InvalidInput(_) | Self::NotFound(_) | Self::Cancelled | Self::Panicked => Retry::Never,
         }

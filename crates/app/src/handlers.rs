@@ -8,7 +8,7 @@ use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::{App, Boot, Refusal};
-use crate::{doctor, lead_page, notes, rows, settings, sides, sound};
+use crate::{doctor, lead_page, notes, rows, settings, sides, sound, storage};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -203,7 +203,7 @@ pub(crate) async fn recording_want(boot: &Boot, ask: RecordingAsk) -> Result<Rec
     let app = app(boot)?;
     let id: RecordingId = ask.id.parse()?;
     app.downloads()?.want(&id).await?;
-    Ok(rows::call_of_recording(app.store(), &id, app.origins()).await?.1.recording)
+    view_of(app, &id).await
 }
 
 pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
@@ -211,7 +211,57 @@ pub(crate) async fn recording_cancel(boot: &Boot, ask: RecordingAsk) -> Result<R
     let id: RecordingId = ask.id.parse()?;
     app.downloads()?.cancel(&id).await?;
     app.deck()?.cancelled(&id).await;
-    Ok(rows::call_of_recording(app.store(), &id, app.origins()).await?.1.recording)
+    view_of(app, &id).await
+}
+
+async fn view_of(app: &App, id: &RecordingId) -> Result<RecordingView, AppError> {
+    Ok(rows::call_of_recording(app.store(), id, app.origins()).await?.1.recording)
+}
+
+pub(crate) async fn recording_pin(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.set_pinned(&id, true).await?;
+    match app.downloads()?.want(&id).await {
+        // Nobody is signed in: it is pinned all the same, and comes when somebody asks.
+        Ok(()) | Err(AppError::NotSignedIn) => view_of(app, &id).await,
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) async fn recording_unpin(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.set_pinned(&id, false).await?;
+    view_of(app, &id).await
+}
+
+pub(crate) async fn recording_evict(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.evict_recording(&id).await?;
+    view_of(app, &id).await
+}
+
+pub(crate) async fn recording_keep(boot: &Boot, ask: RecordingAsk) -> Result<RecordingView, AppError> {
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    app.keep_recording(&id).await?;
+    view_of(app, &id).await
+}
+
+pub(crate) async fn storage_state(boot: &Boot, _: Nothing) -> Result<StorageView, AppError> {
+    app(boot)?.storage_view().await
+}
+
+pub(crate) async fn storage_limits(boot: &Boot, ask: LimitsView) -> Result<StorageView, AppError> {
+    app(boot)?.set_limits_view(ask).await
+}
+
+pub(crate) async fn storage_evict(boot: &Boot, _: Nothing) -> Result<StorageView, AppError> {
+    let app = app(boot)?;
+    storage::keep_to_limits(app.library()).await?;
+    app.storage_view().await
 }
 
 pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksView, AppError> {

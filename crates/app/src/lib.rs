@@ -29,6 +29,7 @@ mod settings;
 mod sides;
 mod sound;
 pub mod start;
+pub mod storage;
 mod syncing;
 mod tries;
 pub mod twilio;

@@ -330,6 +330,32 @@ pub struct Exported {
     pub derivative: bool,
 }
 
+/// `storage`.
+#[derive(Debug, Clone, Serialize)]
+pub struct StorageReport {
+    /// What the sealed recordings take.
+    pub used_bytes: u64,
+    /// What they may take; null where nothing was set.
+    pub cap_bytes: Option<u64>,
+    /// Whole recordings that never make room.
+    pub pinned: u64,
+    /// Whole recordings here, the pinned ones included.
+    pub on_device: u64,
+    /// Calls whose recordings make room next, first first; at most 50.
+    pub next_out: Vec<String>,
+}
+
+/// `verify`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Verified {
+    /// Recordings of which every chunk was read.
+    pub checked: u64,
+    /// Of these, damaged.
+    pub damaged: u64,
+    /// Of these, asked for again.
+    pub requeued: u64,
+}
+
 /// Who speaks from when to when.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct TurnLine {

@@ -61,6 +61,7 @@ fn recording(row: &RecordingRow, place: Option<u32>, origins: &Origins) -> Recor
         duration_ms: row.facts.as_ref().map(|facts| facts.duration_ms),
         channels: row.facts.as_ref().map(|facts| facts.channels),
         codec: row.facts.as_ref().map(|facts| facts.codec.clone()),
+        pinned: row.is_pinned,
     }
 }
 

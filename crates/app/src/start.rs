@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
 use aftercall_domain::ids::{CallSid, LeadId};
+use aftercall_engine::queue::repair;
 use aftercall_engine::rotation::{May, open_root_key};
 pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{self, KeyPlace, RootKey};
@@ -33,7 +34,7 @@ use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
-use crate::{answers, fetch, keys, log, offline, session, syncing, twilio};
+use crate::{answers, fetch, keys, log, offline, session, storage, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
 const WHOLE_BODIES_MAX: usize = 2;
@@ -326,6 +327,8 @@ impl App {
         }));
         if options_access == Access::Window {
             app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
+            let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
+            app.0.tasks.spawn(storage::keep(library, downloads, app.0.stop.child_token()));
         }
         app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.
@@ -699,7 +702,7 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
     if options.access == Access::Read && folder.has_library() {
         let key = open_root_key(folder.path(), &options.key_choice(), May::Look)?;
         match Store::open_for_reading(&folder.library(), &key.db_key()) {
-            Ok(store) => return with_vault(store, &folder, &key, None),
+            Ok(store) => return with_vault(store, &folder, &key, None, &*options.clock),
             // Nobody has opened it since the update: this process does what the window would do.
             Err(StoreError::NeedsUpgrade) => {}
             Err(error) => return Err(error.into()),
@@ -715,7 +718,7 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
     let key = open_root_key(folder.path(), &options.key_choice(), May::Mend)?;
     secrets::tidy(folder.path())?;
     let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
-    with_vault(store, &folder, &key, Some(lock))
+    with_vault(store, &folder, &key, Some(lock), &*options.clock)
 }
 
 fn with_vault(
@@ -723,9 +726,17 @@ fn with_vault(
     folder: &ProfileFolder,
     key: &RootKey,
     lock: Option<WriteLock>,
+    clock: &dyn Clock,
 ) -> Result<Opened, AppError> {
     let name_mac = store.read_blocking(profile::name_mac)?;
     let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
+    // Who may write, and before anything is: a file that is being written looks like one that was left behind.
+    if lock.is_some()
+        && let Err(error) = repair::sweep(&store, &vault, clock)
+    {
+        // A folder that cannot be read is no reason not to open the library; the doctor looks at it.
+        tracing::warn!(code = error.code().as_str(), %error, "the vault could not be swept");
+    }
     let key_place = secrets::describe(folder.path())?.place;
     Ok(Opened { key_place, folder: folder.clone(), store, vault, lock })
 }

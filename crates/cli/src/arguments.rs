@@ -109,6 +109,9 @@ pub enum Command {
         /// The calls
         #[arg(required = true, value_name = "SID")]
         sids: Vec<CallSid>,
+        /// Keep them on this device: they never make room for others
+        #[arg(long)]
+        pin: bool,
     },
     /// Write what would be heard
     Play {
@@ -154,6 +157,20 @@ pub enum Command {
         #[command(subcommand)]
         what: KeyCommand,
     },
+    /// What is kept on this device, and what would make room next
+    Storage {
+        /// Recordings take at most so many GB; `none` lifts the limit
+        #[arg(long, value_name = "GB", value_parser = limit)]
+        cap: Option<Limit>,
+        /// So many GB stay free on the disk; `none` lifts the limit
+        #[arg(long, value_name = "GB", value_parser = limit)]
+        keep_free: Option<Limit>,
+        /// Bring what is here back within the limits now
+        #[arg(long)]
+        evict: bool,
+    },
+    /// Read every chunk of every recording; damaged ones are asked for again
+    Verify,
     /// Look at a database, or upgrade it
     Db {
         /// Which
@@ -222,6 +239,21 @@ pub enum KeyCommand {
     },
     /// Put data that no key opens aside, where it stays, and begin with an empty library
     Anew,
+}
+
+/// A number of bytes, or no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<u64>);
+
+fn limit(text: &str) -> Result<Limit, String> {
+    const GB: f64 = 1e9;
+    if text == "none" {
+        return Ok(Limit(None));
+    }
+    match text.parse::<f64>() {
+        Ok(gb) if (0.0..=1e6).contains(&gb) => Ok(Limit(Some((gb * GB).round() as u64))),
+        _ => Err("write a number of GB, 0.5 for example, or none".to_owned()),
+    }
 }
 
 /// What to do with a database file.

@@ -7,7 +7,8 @@ use std::path::Path;
 use aftercall_app::keys::{KeyPlace, KeyReport, RotatedReport};
 use aftercall_app::report::{
     Activity, AppointmentLine, Appointments, Call, CallLine, Calls, CheckStatus, DatabaseReport, Diagnosis, Exported,
-    FetchedAll, Lead, Leads, Note, PeaksReport, Played, SignedIn, SignedOut, Synced, TurnsReport, TwilioSignedIn,
+    FetchedAll, Lead, Leads, Note, PeaksReport, Played, SignedIn, SignedOut, StorageReport, Synced, TurnsReport,
+    TwilioSignedIn, Verified,
 };
 use aftercall_domain::recording::{Reason, RecordingState};
 
@@ -264,6 +265,34 @@ pub fn played(played: &Played, out: &Path) -> String {
 
 pub fn exported(exported: &Exported, out: &Path) -> String {
     format!("{}: {} bytes, sha256 {}", shown(out), exported.bytes, exported.sha256)
+}
+
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        10_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+pub fn storage(storage: &StorageReport) -> String {
+    let cap = storage.cap_bytes.map_or_else(|| "no limit".to_owned(), |cap| format!("of {}", size(cap)));
+    let mut text = format!(
+        "{} {cap}; {} recordings on this device, {} of them pinned\n",
+        size(storage.used_bytes),
+        storage.on_device,
+        storage.pinned
+    );
+    if !storage.next_out.is_empty() {
+        let _ = writeln!(text, "make room next: {}", storage.next_out.join(" "));
+    }
+    text
+}
+
+pub fn verified(verified: &Verified) -> String {
+    let Verified { checked, damaged, requeued } = verified;
+    format!("{checked} recordings read; {damaged} damaged, {requeued} of them asked for again")
 }
 
 pub fn turns(turns: &TurnsReport) -> String {

@@ -7,6 +7,7 @@ use aftercall_app::keys::{self, NewPlace};
 use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
 use aftercall_app::start::{Access, App, Boot, StartOptions, SyncedAll};
+use aftercall_app::storage::LimitsAsk;
 use aftercall_app::twilio::TwilioSignIn;
 use aftercall_app::{database, doctor, leaving};
 use aftercall_domain::call::Direction;
@@ -70,7 +71,18 @@ pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
             output.answer(&signed_out, human::signed_out)
         }
         Command::Key { what } => key(what, &options(Access::Write), output).await,
-        Command::Login { .. } | Command::Sync { .. } | Command::Fetch { .. } => {
+        // Who only looks may do so beside the window.
+        Command::Storage { cap: None, keep_free: None, evict: false } => {
+            let app = open(options(Access::Read)).await?;
+            let report = app.storage(LimitsAsk::default(), false).await;
+            app.close().await;
+            output.answer(&report?, human::storage)
+        }
+        Command::Login { .. }
+        | Command::Sync { .. }
+        | Command::Fetch { .. }
+        | Command::Storage { .. }
+        | Command::Verify => {
             let app = open(options(Access::Write)).await?;
             let result = write(&app, &arguments.command, output).await;
             app.close().await;
@@ -189,7 +201,39 @@ async fn write(app: &App, command: &Command, output: Output) -> Result<(), Failu
                 }
             }
         }
-        Command::Fetch { sids } => {
+        Command::Storage { cap, keep_free, evict } => {
+            let ask =
+                LimitsAsk { cap_bytes: cap.map(|limit| limit.0), keep_free_bytes: keep_free.map(|limit| limit.0) };
+            output.answer(&app.storage(ask, *evict).await?, human::storage)
+        }
+        Command::Verify => {
+            let bar = progress::bar(0, "reading");
+            let verified = app.verify(|done, of| {
+                bar.set_length(of);
+                bar.set_position(done);
+            });
+            let verified = tokio::select! {
+                verified = verified => verified,
+                // What was found until then is asked for again.
+                () = interrupted() => Err(aftercall_app::errors::AppError::Cancelled),
+            };
+            bar.finish_and_clear();
+            let (verified, failure) = verified?;
+            match failure {
+                None => output.answer(&verified, human::verified),
+                Some(failure) => {
+                    if !output.json {
+                        output.answer(&verified, human::verified)?;
+                    }
+                    let failure = Failure::from(failure);
+                    Err(Failure { partly: Some(as_value(&verified)), ..failure })
+                }
+            }
+        }
+        Command::Fetch { sids, pin } => {
+            if *pin {
+                app.pin_calls(sids).await?;
+            }
             let bar = progress::bar(sids.len() as u64, "fetching");
             let outcome = tokio::select! {
                 outcome = app.fetch(sids, |settled| bar.set_position(settled)) => outcome?,

@@ -19,6 +19,7 @@ pub mod note;
 pub mod outbox;
 pub mod phone;
 pub mod recording;
+pub mod retention;
 pub mod search;
 pub mod sides;
 pub mod standing;

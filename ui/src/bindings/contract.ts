@@ -451,6 +451,25 @@ export type DoctorSteps = {
  * Words for `doctor_look`.
  */
 steps: DoctorStep[], };
+ * A recording here that its source has deleted.
+ */
+export type DeletedView = { 
+/**
+ * Its call.
+ */
+call: CallRow, 
+/**
+ * Its id.
+ */
+recording_id: string, 
+/**
+ * When its voice goes, UTC.
+ */
+goes_at_ms: number, 
+/**
+ * It is pinned, and stays until somebody says `recording_keep` or `recording_unpin`.
+ */
+asks: boolean, };
 
 /**
  * Where the key of a profile that holds nothing yet shall lie.
@@ -670,6 +689,23 @@ offset: number,
  * The rows.
  */
 rows: Array<LeadRow>, };
+
+/**
+ * How much room recordings may take. Both limits hold where both are set.
+ */
+export type LimitsView = { 
+/**
+ * Recordings take at most this.
+ */
+cap_bytes: number | null, 
+/**
+ * So much stays free on the disk.
+ */
+keep_free_bytes: number | null, 
+/**
+ * Days until a voice goes that its source has deleted.
+ */
+deleted_after_days: number, };
 
 /**
  * A note to keep and to send.
@@ -999,7 +1035,11 @@ channels: number | null,
 /**
  * Name of the codec, once it is here.
  */
-codec: string | null, };
+codec: string | null, 
+/**
+ * The person keeps it on this device, or will once it is here.
+ */
+pinned: boolean, };
 
 /**
  * Something to be done about a lead.
@@ -1131,6 +1171,51 @@ label: string | null,
  * Its hue.
  */
 colour: StatusColour, };
+
+/**
+ * What is kept on this device.
+ */
+export type StorageView = { 
+/**
+ * What the sealed recordings take.
+ */
+used_bytes: number, 
+/**
+ * What the disk has left.
+ */
+free_bytes: number, 
+/**
+ * What they may take.
+ */
+limits: LimitsView, 
+/**
+ * The disk has less than the reserve: downloads wait for room.
+ */
+is_full: boolean, 
+/**
+ * Whole recordings here, the pinned ones included.
+ */
+on_device: number, 
+/**
+ * Those that never make room.
+ */
+pinned: number, 
+/**
+ * On their way, or waiting for it.
+ */
+waiting: number, 
+/**
+ * Failed or damaged; tried again by themselves, or needing somebody.
+ */
+failed: number, 
+/**
+ * What makes room next, first first; at most 50.
+ */
+next_out: Array<CallRow>, 
+/**
+ * What its source has deleted and nobody has decided about yet.
+ */
+deleted: Array<DeletedView>, };
 
 /**
  * What the pill at the top says; the worst one wins.
@@ -1319,6 +1404,20 @@ export interface Commands {
   recording_want: { args: RecordingAsk; reply: RecordingView };
   /** Takes the wish back and stops what runs for it. */
   recording_cancel: { args: RecordingAsk; reply: RecordingView };
+  /** Keeps a recording on this device: it is asked for where it is not here, and never makes room. */
+  recording_pin: { args: RecordingAsk; reply: RecordingView };
+  /** Takes the pin back; from now on it may make room. */
+  recording_unpin: { args: RecordingAsk; reply: RecordingView };
+  /** Lets a recording's file go; what is known of it stays. One that is pinned is refused. */
+  recording_evict: { args: RecordingAsk; reply: RecordingView };
+  /** Keeps a pinned recording although its source has deleted it. */
+  recording_keep: { args: RecordingAsk; reply: RecordingView };
+  /** What is kept on this device, and what goes next. */
+  storage_state: { args: Nothing; reply: StorageView };
+  /** Sets the limits and keeps to them at once. */
+  storage_limits: { args: LimitsView; reply: StorageView };
+  /** Brings what is here back within the limits now. */
+  storage_evict: { args: Nothing; reply: StorageView };
   /** The waveform of a recording that is here. */
   recording_peaks: { args: PeaksAsk; reply: PeaksView };
   /** The two channels of every recording of this one's source are the other way round than they were taken. */

@@ -23,6 +23,7 @@ function recording(part: Partial<RecordingView>): RecordingView {
     duration_ms: null,
     channels: null,
     codec: null,
+    pinned: false,
     ...part,
   };
 }

@@ -16,7 +16,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("upstream", &[]),
     ("sync", &["upstream", "store"]),
     ("outbox", &["upstream", "store"]),
-    ("queue", &["upstream", "store", "vault"]),
+    ("retention", &["store", "vault"]),
+    ("queue", &["upstream", "store", "vault", "retention"]),
     ("rotation", &["secrets", "store", "vault"]),
 ];
 

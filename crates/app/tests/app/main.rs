@@ -9,6 +9,7 @@ mod locking;
 mod notes;
 mod protocol;
 mod starting;
+mod storage;
 mod syncing;
 mod twilio;
 mod world;

@@ -12,5 +12,6 @@ mod leaving;
 mod notes;
 mod recordings;
 mod records;
+mod storage;
 mod twilio;
 mod world;

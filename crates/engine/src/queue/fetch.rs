@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::intake::{Hold, Writing};
 use super::ledger::Arrived;
 use super::runner::Inside;
-use super::{Analysed, failure};
+use super::{Analysed, failure, room};
 use crate::store::table::recordings::{Analysis, StoredFile};
 use crate::upstream::{Piece, Presence, UpstreamError};
 
@@ -45,10 +45,12 @@ pub(super) async fn fetch(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: O
 async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, hold: &Hold) -> Result<Ended, Event> {
     let of_source = |error: UpstreamError| failure::event(&error, call_age_ms);
     let of_disk = |code| Event::Failed(failure::of_disk(code));
+    room::make(inside, id, None).await?;
     let total_bytes = match inside.parts.source.head(id).await.map_err(of_source)? {
         Presence::NotYet { retry_after_ms } => return Ok(Ended::With(Event::NotYet { retry_after_ms })),
         Presence::Here { total_bytes } => total_bytes,
     };
+    room::make(inside, id, Some(total_bytes)).await?;
     let mut download = Download::new(Arc::clone(inside), id.clone(), total_bytes).map_err(Event::Failed)?;
     let file = loop {
         let writing = Writing::start(Arc::clone(&inside.parts.vault), id.clone(), Arc::clone(hold));

@@ -67,6 +67,12 @@ fn keep(
     let mut row = recording(conn, id)?.ok_or(StoreError::BadValue("a job without a call"))?;
     row.state = job.recording_state();
     row.reason = job.reason;
+    if matches!(row.state, RecordingState::Unavailable | RecordingState::Restricted)
+        && recordings::file(conn, id)?.is_some()
+    {
+        // Its repair came to nothing: what is here, though damaged, is all that there will ever be, and it stays.
+        row.state = RecordingState::Damaged;
+    }
     row.polls = job.polls;
     row.attempts = u32::try_from(job.attempts.in_window(now.moment.now_ms)).unwrap_or(u32::MAX);
     row.next_try_at_ms = job.next_at_ms;

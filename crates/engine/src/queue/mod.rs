@@ -2,7 +2,7 @@
 //!
 //! `ledger` writes every step of a job with its recording's row in one transaction; `fetch` asks the source and
 //! fills a file; `runner` gives jobs their turn, each source's in a lane of its own (`lanes`); `recover` takes jobs from
-//! runs that are no more.
+//! runs that are no more; `room` sees to it that what arrives fits; `repair` asks again for what is damaged.
 
 mod error;
 mod failure;
@@ -12,6 +12,8 @@ mod lanes;
 mod ledger;
 mod mend;
 mod recover;
+pub mod repair;
+mod room;
 mod runner;
 #[cfg(test)]
 mod simulation;

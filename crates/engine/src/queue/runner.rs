@@ -81,7 +81,7 @@ pub(super) struct Inside {
     chance: Chance,
     /// What was asked for last was there, and did not have to be prepared.
     ready: AtomicBool,
-    wake: Notify,
+    pub(super) wake: Notify,
     cancel: CancellationToken,
     runs: Mutex<Runs>,
 }
@@ -89,7 +89,7 @@ pub(super) struct Inside {
 /// The download queue of one library. Cheap to clone. Stop it before the library is closed.
 #[derive(Clone)]
 pub struct Queue {
-    inside: Arc<Inside>,
+    pub(super) inside: Arc<Inside>,
     task: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Inside {
-    fn now(&self) -> Now {
+    pub(super) fn now(&self) -> Now {
         let clock = &self.parts.clock;
         let moment = Moment { now_ms: clock.now_ms(), monotonic_ms: clock.monotonic_ms(), process: self.process };
         Now { moment, random: self.chance.draw() }

@@ -35,18 +35,35 @@ impl Layout {
     }
 
     /// The two folders above a file, each shut to others.
+    ///
+    /// # Errors
+    /// The file system's; a link that was planted in the place of one.
     pub(super) fn make_folders(&self, file: &Path) -> io::Result<()> {
-        if let Some(inner) = file.parent() {
-            if let Some(outer) = inner.parent() {
-                private_folder(outer)?;
-            }
-            private_folder(inner)?;
+        for folder in Self::folders(file) {
+            refuse_link(folder)?;
+            private_folder(folder)?;
         }
         Ok(())
+    }
+
+    /// Refuses a file that is reached through a link.
+    pub(super) fn refuse_links(&self, file: &Path) -> io::Result<()> {
+        Self::folders(file).try_for_each(refuse_link)
+    }
+
+    fn folders(file: &Path) -> impl Iterator<Item = &Path> {
+        file.ancestors().skip(1).take(2).collect::<Vec<_>>().into_iter().rev()
     }
 }
 
 /// The file while it is being written: in the final folder, so that the rename stays within one file system.
 pub(super) fn part_of(file: &Path) -> PathBuf {
     file.with_extension(PART)
+}
+
+fn refuse_link(folder: &Path) -> io::Result<()> {
+    match folder.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(io::Error::new(io::ErrorKind::NotADirectory, "a link")),
+        _ => Ok(()),
+    }
 }

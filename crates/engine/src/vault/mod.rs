@@ -17,7 +17,7 @@ use aftercall_media::sealed::{Seal, SealedError, SealedReader};
 use zeroize::Zeroizing;
 
 pub use self::intake::Intake;
-pub use self::sweep::Swept;
+pub use self::sweep::{Known, Swept};
 pub use crate::store::table::recordings::StoredFile;
 
 pub(crate) use self::wrap::rewrap;
@@ -175,7 +175,9 @@ impl Vault {
         }
         let key = wrap::unwrap(&self.kek()?, &file.wrapped_dek, id)?;
         let seal = Seal::from_parts(key, file.file_id, id.as_str());
-        let reader = SealedReader::open(open_no_link(&self.layout.file(id))?, &seal)?;
+        let path = self.layout.file(id);
+        self.layout.refuse_links(&path)?;
+        let reader = SealedReader::open(open_no_link(&path)?, &seal)?;
         if reader.plain_len() != file.plain_len {
             return Err(VaultError::Length);
         }
@@ -200,6 +202,14 @@ impl Vault {
             sync_folder(folder)?;
         }
         Ok(was_there)
+    }
+
+    /// Room that is left on the vault's disk, in bytes. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; `Missing` where the vault's folder was taken away.
+    pub fn free_bytes(&self) -> Result<u64, VaultError> {
+        Ok(fs4::available_space(self.root())?)
     }
 
     /// An empty vault in a folder, with a key of its own, for tests of what stands above. Blocks.

@@ -8,44 +8,66 @@ use std::time::UNIX_EPOCH;
 
 use aftercall_domain::ids::RecordingId;
 
-use super::layout::{PART, WHOLE, part_of};
+use super::layout::{PART, WHOLE};
 use super::{Vault, VaultError};
 use crate::secrets::private_folder;
 
 const PART_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const QUARANTINE: &str = "quarantine";
 
+/// What the rows say about the files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Recordings whose row has the file's keys.
+    pub keyed: Vec<RecordingId>,
+    /// Recordings whose row has none: their file made room, and the process ended before it was removed.
+    pub keyless: Vec<RecordingId>,
+    /// Recordings that are still to be fetched: their unfinished file may be gone on with.
+    pub awaited: Vec<RecordingId>,
+}
+
 /// What a sweep found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Unfinished files that were removed.
     pub parts_removed: u64,
+    /// Whole files that nothing opens any more, because their key was destroyed before them; removed.
+    pub erased: u64,
     /// Whole files that no row knows; put aside.
     pub quarantined: u64,
-    /// Recordings whose row says that they are here, and whose file is not: to be fetched again.
+    /// Recordings whose row has keys, and whose file is not there: to be fetched again.
     pub missing: Vec<RecordingId>,
 }
 
 impl Vault {
-    /// Removes unfinished files that no job owns or that are older than seven days, puts whole files aside that no
-    /// row knows, and names the rows whose file is gone. Run it before anything is written. Blocks.
+    /// Removes unfinished files that no job owns or that are older than seven days, and files whose key was destroyed;
+    /// puts whole files aside that no row knows; names the rows whose file is gone. A file that can be opened stays.
+    /// Run it before anything is written. Blocks.
     ///
     /// # Errors
     /// `Io`.
-    pub fn sweep(&self, stored: &[RecordingId], jobs: &[RecordingId], now_ms: i64) -> Result<Swept, VaultError> {
-        let known: BTreeSet<PathBuf> = stored.iter().map(|id| self.layout.file(id)).collect();
-        let awaited: BTreeSet<PathBuf> = jobs.iter().map(|id| part_of(&self.layout.file(id))).collect();
+    pub fn sweep(&self, known: &Known, now_ms: i64) -> Result<Swept, VaultError> {
+        let paths = |ids: &[RecordingId]| ids.iter().map(|id| self.layout.file(id)).collect::<BTreeSet<PathBuf>>();
+        let (keyed, awaited) = (paths(&known.keyed), paths(&known.awaited));
+        let keyless = &paths(&known.keyless) - &awaited;
         let mut swept = Swept::default();
         let mut found = Vec::new();
         let aside = self.root().join(QUARANTINE);
         files_below(self.root(), &aside, &mut found)?;
         for path in found {
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some(PART) if !awaited.contains(&path) || age_ms(&path, now_ms)? > PART_LIFE_MS => {
+                Some(PART)
+                    if !awaited.contains(&path.with_extension(WHOLE)) || age_ms(&path, now_ms)? > PART_LIFE_MS =>
+                {
                     fs::remove_file(&path)?;
                     swept.parts_removed += 1;
                 }
-                Some(WHOLE) if !known.contains(&path) => {
+                Some(WHOLE) if keyed.contains(&path) || awaited.contains(&path) => {}
+                Some(WHOLE) if keyless.contains(&path) => {
+                    fs::remove_file(&path)?;
+                    swept.erased += 1;
+                }
+                Some(WHOLE) => {
                     private_folder(&aside)?;
                     if let Some(name) = path.file_name() {
                         fs::rename(&path, aside.join(name))?;
@@ -55,7 +77,7 @@ impl Vault {
                 _ => {}
             }
         }
-        swept.missing = stored.iter().filter(|id| !self.holds(id)).cloned().collect();
+        swept.missing = known.keyed.iter().filter(|id| !self.holds(id)).cloned().collect();
         Ok(swept)
     }
 }

@@ -6,6 +6,8 @@ mod lead_pages;
 mod outbox;
 mod profile;
 mod quirks;
+mod repair;
+mod retention;
 mod schedule;
 mod session;
 mod sweep;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use aftercall_engine::secrets::{KeyChoice, open_root_key};
-use aftercall_engine::vault::{StoredFile, Vault};
+use aftercall_engine::vault::{Known, StoredFile, Swept, Vault};
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
@@ -145,7 +145,7 @@ fn a_planted_link_is_refused() {
 }
 
 #[test]
-fn a_sweep_deletes_no_whole_file_and_names_the_rows_that_lost_theirs() {
+fn a_sweep_deletes_no_file_that_opens_and_names_the_rows_that_lost_theirs() {
     let folder = folder();
     let vault = open(folder.path());
     let rec = folder.path().join("recordings");
@@ -161,17 +161,41 @@ fn a_sweep_deletes_no_whole_file_and_names_the_rows_that_lost_theirs() {
     unfinished(4);
     unfinished(5);
     vault.remove(&id(2)).expect("lost");
-    // 1 and 2 are in rows, 3 is in none; 4 has a job, 5 has none.
+    // 1 and 2 have keys in rows, 3 is in none, 6 made room; 4 has a job, 5 has none.
+    store(&vault, &id(6), &sound(100));
+    let known = |keyed: &[i64]| Known {
+        keyed: keyed.iter().map(|n| id(*n)).collect(),
+        keyless: vec![id(4), id(6)],
+        awaited: vec![id(4)],
+    };
     let now_ms = aftercall_domain::clock::Clock::now_ms(&aftercall_domain::clock::SystemClock::new());
-    let swept = vault.sweep(&[id(1), id(2)], &[id(4)], now_ms).expect("swept");
-    assert_eq!((swept.parts_removed, swept.quarantined, swept.missing), (1, 1, vec![id(2)]));
+    let swept = vault.sweep(&known(&[1, 2]), now_ms).expect("swept");
+    assert_eq!((swept.parts_removed, swept.erased, swept.quarantined, swept.missing), (1, 1, 1, vec![id(2)]));
     assert_eq!(files(&rec.join("quarantine")).len(), 1);
-    let again = vault.sweep(&[id(1)], &[id(4)], now_ms).expect("swept");
-    assert_eq!((again.parts_removed, again.quarantined, again.missing), (0, 0, vec![]));
+    assert_eq!(vault.sweep(&known(&[1]), now_ms).expect("swept"), Swept::default());
     // Eight days later the job's old piece is of no use either.
-    let later = vault.sweep(&[id(1)], &[id(4)], now_ms.max(NOW_MS) + 8 * 86_400_000).expect("swept");
+    let later = vault.sweep(&known(&[1]), now_ms.max(NOW_MS) + 8 * 86_400_000).expect("swept");
     assert_eq!(later.parts_removed, 1);
     assert!(vault.holds(&id(1)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_planted_link_is_refused_for_reading_and_for_writing() {
+    let (folder, elsewhere) = (folder(), folder());
+    let vault = open(folder.path());
+    let file = store(&vault, &id(1), &sound(10));
+    let path = files(&folder.path().join("recordings")).remove(0);
+    for shard in [path.parent().expect("inner"), path.parent().and_then(Path::parent).expect("outer")] {
+        let target = elsewhere.path().join("there");
+        fs::rename(shard, &target).expect("moved");
+        std::os::unix::fs::symlink(&target, shard).expect("a link");
+        assert!(vault.reader(&id(1), &file).is_err());
+        assert!(vault.begin(&id(1)).is_err());
+        fs::remove_file(shard).expect("unlinked");
+        fs::rename(&target, shard).expect("moved back");
+    }
+    assert_eq!(read(&vault, &id(1), &file), sound(10));
 }
 
 proptest! {

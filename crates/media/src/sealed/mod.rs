@@ -33,6 +33,12 @@ pub const HEADER_BYTES: usize = 64;
 /// Bytes that sealing adds to each chunk: the nonce before it, the tag behind it.
 pub const CHUNK_OVERHEAD_BYTES: usize = 28;
 
+/// What `plain_len` bytes take, sealed.
+pub fn sealed_len(plain_len: u64) -> u64 {
+    let chunks = plain_len.div_ceil(CHUNK_BYTES as u64).max(1);
+    HEADER_BYTES as u64 + plain_len + chunks * CHUNK_OVERHEAD_BYTES as u64
+}
+
 /// Why a sealed file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum SealedError {

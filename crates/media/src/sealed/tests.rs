@@ -65,6 +65,7 @@ fn what_another_implementation_sealed_is_what_we_seal_and_open() {
             ours.extend_from_slice(&out);
         }
         use sha2::Digest as _;
+        assert_eq!(sealed_len(plain.len() as u64), ours.len() as u64);
         assert_eq!(ours.len() as u64, vector["sealed_len"].as_u64().expect("length"), "{vector}");
         assert_eq!(
             hex::encode(sha2::Sha256::digest(&ours)),

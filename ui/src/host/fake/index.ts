@@ -8,11 +8,13 @@ import type {
   Commands,
   Desk,
   LeadPage,
+  LimitsView,
   PlayerState,
   RecordingView,
   SecuritySettings,
   SecurityView,
   Settings,
+  StorageView,
   SyncPhase,
   SyncState,
 } from '../../bindings/contract';
@@ -65,6 +67,7 @@ export function fakeHost(scene: URLSearchParams): Host {
   const knows = (current: string | null) => {
     if (words !== null && current !== words) fail('wrong_password');
   };
+  let limits: LimitsView = { cap_bytes: 20_000_000_000, keep_free_bytes: null, deleted_after_days: 7 };
   let signedIn = scene.get('boot') !== 'sign_in';
   const changed = new Map<string, Partial<CallRow>>();
   const notes = new FakeNotes(scene.get('notes') ?? '', (tags) => emit({ kind: 'changed', tags }));
@@ -118,6 +121,25 @@ export function fakeHost(scene: URLSearchParams): Host {
     return recording;
   }
 
+  function storage(): StorageView {
+    const rows = Array.from({ length: Math.min(total, 60) }, (_, ordinal) => call(ordinal));
+    const here = rows.filter((row) => ['on_device', 'pinned', 'unsupported'].includes(row.recording.state));
+    const bytes = here.reduce((sum, row) => sum + (row.duration_s ?? 0) * 8000, 0);
+    const count = (...states: string[]) => rows.filter((row) => states.includes(row.recording.state)).length;
+    return {
+      used_bytes: bytes,
+      free_bytes: 48_000_000_000,
+      limits,
+      is_full: false,
+      on_device: here.length,
+      pinned: count('pinned'),
+      waiting: count('queued', 'preparing', 'still_preparing', 'downloading', 'partial'),
+      failed: count('failed_retrying', 'failed_needs_you', 'damaged'),
+      next_out: here.filter((row) => row.recording.state === 'on_device').reverse(),
+      deleted: [],
+    };
+  }
+
   function later(id: string, ms: number, run: () => void) {
     clearTimeout(timers.get(id));
     timers.set(id, setTimeout(run, ms));
@@ -131,7 +153,7 @@ export function fakeHost(scene: URLSearchParams): Host {
     const download = (here: number) => {
       if (here >= 100) {
         setRecording(ordinal, {
-          state: 'on_device',
+          state: call(ordinal).recording.pinned ? 'pinned' : 'on_device',
           duration_ms: bytes * 1000,
           channels: 2,
           codec: 'mp3',
@@ -405,6 +427,29 @@ export function fakeHost(scene: URLSearchParams): Host {
         reason: null,
       });
     },
+    recording_pin: ({ id }) => {
+      const ordinal = ordinalOf(id);
+      if (call(ordinal).recording.state === 'on_device') return setRecording(ordinal, { state: 'pinned', pinned: true });
+      setRecording(ordinal, { pinned: true });
+      return want(id);
+    },
+    recording_unpin: ({ id }) => {
+      const ordinal = ordinalOf(id);
+      const { state } = call(ordinal).recording;
+      return setRecording(ordinal, { state: state === 'pinned' ? 'on_device' : state, pinned: false });
+    },
+    recording_evict: ({ id }) => {
+      const ordinal = ordinalOf(id);
+      if (call(ordinal).recording.pinned) fail('invalid_input');
+      return setRecording(ordinal, { state: 'evicted' });
+    },
+    recording_keep: ({ id }) => call(ordinalOf(id)).recording,
+    storage_state: storage,
+    storage_limits: (next) => {
+      limits = next;
+      return storage();
+    },
+    storage_evict: storage,
     recording_swap_sides: () => ({}),
     recording_peaks: ({ id, buckets }) => {
       const { recording, duration_s } = call(ordinalOf(id));

@@ -90,6 +90,7 @@ export function recordingOf(ordinal: number, nowMs: number): RecordingView {
     duration_ms: here ? scene.seconds * 1000 : null,
     channels: here ? (ordinal === 12 ? 1 : 2) : null,
     codec: here ? 'mp3' : null,
+    pinned: scene.state === 'pinned',
     ...(scene.recording?.reason === 'login_expired' ? { action: 'sign_in' } : {}),
     ...scene.recording,
   };

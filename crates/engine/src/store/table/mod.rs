@@ -10,6 +10,7 @@ pub mod call_stamps;
 pub mod calls;
 pub mod health;
 pub mod jobs;
+pub mod kept;
 pub mod lead_pages;
 pub mod lead_statuses;
 pub mod leads;

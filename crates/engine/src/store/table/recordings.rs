@@ -3,6 +3,7 @@
 use aftercall_domain::call::Outcome;
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::{AudioFacts, Reason, RecordingState};
+use aftercall_domain::retention::shown;
 use aftercall_domain::standing;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
@@ -38,6 +39,8 @@ pub struct RecordingRow {
     pub created_at_ms: i64,
     /// Arrived whole.
     pub ready_at_ms: Option<i64>,
+    /// The person keeps it on this device (see [`super::kept`]).
+    pub is_pinned: bool,
 }
 
 /// The keys and length of a sealed file.
@@ -62,7 +65,7 @@ pub struct Analysis {
 
 pub(super) const COLUMNS: &str = "r.id, r.call_sid, r.state, r.reason, r.polls, r.attempts, r.next_try_at_ms,
     r.bytes_here, r.bytes_total, r.codec, r.channels, r.sample_rate_hz, r.duration_ms, r.damaged_packets,
-    r.created_at_ms, r.ready_at_ms";
+    r.created_at_ms, r.ready_at_ms, r.pinned_at_ms IS NOT NULL";
 
 /// The order of a call's recordings: those that can be had before those that cannot, the CRM's before Twilio's, then
 /// the older ones. What a call's sid means is the first.
@@ -72,6 +75,9 @@ pub(super) const FIRST: &str = "r.state IN ('unavailable', 'restricted'), r.id >
 pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<RecordingRow>> {
     let Some(Checked(id)) = row.get::<_, Option<Checked<RecordingId>>>(at)? else { return Ok(None) };
     let state: String = row.get(at + 2)?;
+    let is_pinned = row.get(at + 16)?;
+    // A word of a later version: it can be asked for again, and nothing is lost by that.
+    let state = RecordingState::from_word(&state).unwrap_or(RecordingState::ReadyOnline);
     let reason: Option<String> = row.get(at + 3)?;
     let facts = match row.get::<_, Option<String>>(at + 9)? {
         None => None,
@@ -85,8 +91,7 @@ pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reco
     Ok(Some(RecordingRow {
         id,
         call_sid: row.get::<_, Checked<CallSid>>(at + 1)?.0,
-        // A word of a later version: it can be asked for again, and nothing is lost by that.
-        state: RecordingState::from_word(&state).unwrap_or(RecordingState::ReadyOnline),
+        state: shown(state, is_pinned),
         reason: reason.as_deref().and_then(Reason::from_word),
         polls: row.get(at + 4)?,
         attempts: row.get(at + 5)?,
@@ -97,6 +102,7 @@ pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reco
         damaged_packets: row.get(at + 13)?,
         created_at_ms: row.get(at + 14)?,
         ready_at_ms: row.get(at + 15)?,
+        is_pinned,
     }))
 }
 
@@ -117,6 +123,7 @@ pub fn not_asked_for(call: &CallSid, outcome: Outcome, has_recording: bool) -> R
         damaged_packets: 0,
         created_at_ms: 0,
         ready_at_ms: None,
+        is_pinned: false,
     }
 }
 
@@ -177,7 +184,7 @@ pub fn in_states(conn: &Connection, states: &[RecordingState]) -> Result<Vec<Rec
     Ok(found)
 }
 
-/// Writes the whole row; the file's keys and the analysis stay as they are.
+/// Writes the whole row; the file's keys, the pin and the analysis stay as they are.
 ///
 /// # Errors
 /// SQLite's.
@@ -197,7 +204,7 @@ pub fn put(conn: &Connection, row: &RecordingRow) -> Result<(), StoreError> {
     .execute(rusqlite::params![
         row.id.as_str(),
         row.call_sid.as_str(),
-        row.state.as_str(),
+        shown(row.state, row.is_pinned).as_str(),
         row.reason.map(|reason| reason.as_str()),
         row.polls,
         row.attempts,

@@ -16,7 +16,7 @@ use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::sync::{Depth, SyncError, SyncLoop, SyncStatus, TwilioLoop, read_opened, sync_once, sync_twilio};
 use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
-use aftercall_engine::vault::Vault;
+use aftercall_engine::vault::{Swept, Vault};
 use aftercall_player::OutputChoice;
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
@@ -278,6 +278,8 @@ pub(crate) struct Inner {
     whole_bodies: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     stop: CancellationToken,
+    /// What the start tidied up, until the doctor has told of it.
+    swept: Mutex<Swept>,
     /// Held for as long as the app may write.
     _lock: Mutex<Option<WriteLock>>,
 }
@@ -323,6 +325,7 @@ impl App {
             whole_bodies: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             tasks,
             stop,
+            swept: Mutex::new(opened.swept),
             _lock: Mutex::new(opened.lock),
         }));
         if options_access == Access::Window {
@@ -593,6 +596,10 @@ impl App {
         self.0.stop.child_token()
     }
 
+    pub(crate) fn take_swept(&self) -> Swept {
+        std::mem::take(&mut *lock(&self.0.swept))
+    }
+
     pub(crate) fn library(&self) -> &Library {
         &self.0.library
     }
@@ -693,6 +700,7 @@ pub(crate) struct Opened {
     store: Store,
     vault: Vault,
     lock: Option<WriteLock>,
+    swept: Swept,
 }
 
 /// Folder, lock, key, library, vault, in this order: no key is looked at, and nothing upgraded, in a profile that
@@ -731,14 +739,16 @@ fn with_vault(
     let name_mac = store.read_blocking(profile::name_mac)?;
     let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
     // Who may write, and before anything is: a file that is being written looks like one that was left behind.
-    if lock.is_some()
-        && let Err(error) = repair::sweep(&store, &vault, clock)
-    {
-        // A folder that cannot be read is no reason not to open the library; the doctor looks at it.
-        tracing::warn!(code = error.code().as_str(), %error, "the vault could not be swept");
-    }
+    let swept = match &lock {
+        Some(_) => repair::sweep(&store, &vault, clock).unwrap_or_else(|error| {
+            // A folder that cannot be read is no reason not to open the library; the doctor looks at it.
+            tracing::warn!(code = error.code().as_str(), %error, "the vault could not be swept");
+            Swept::default()
+        }),
+        None => Swept::default(),
+    };
     let key_place = secrets::describe(folder.path())?.place;
-    Ok(Opened { key_place, folder: folder.clone(), store, vault, lock })
+    Ok(Opened { key_place, folder: folder.clone(), store, vault, lock, swept })
 }
 
 impl From<std::io::Error> for AppError {

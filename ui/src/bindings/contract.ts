@@ -369,6 +369,25 @@ place: string,
  * Notes that are being typed.
  */
 typed: Array<TypedNote>, };
+ * A recording here that its source has deleted.
+ */
+export type DeletedView = { 
+/**
+ * Its call.
+ */
+call: CallRow, 
+/**
+ * Its id.
+ */
+recording_id: string, 
+/**
+ * When its voice goes, UTC.
+ */
+goes_at_ms: number, 
+/**
+ * It is pinned, and stays until somebody says `recording_keep` or `recording_unpin`.
+ */
+asks: boolean, };
 
 /**
  * One step.
@@ -451,25 +470,6 @@ export type DoctorSteps = {
  * Words for `doctor_look`.
  */
 steps: DoctorStep[], };
- * A recording here that its source has deleted.
- */
-export type DeletedView = { 
-/**
- * Its call.
- */
-call: CallRow, 
-/**
- * Its id.
- */
-recording_id: string, 
-/**
- * When its voice goes, UTC.
- */
-goes_at_ms: number, 
-/**
- * It is pinned, and stays until somebody says `recording_keep` or `recording_unpin`.
- */
-asks: boolean, };
 
 /**
  * Where the key of a profile that holds nothing yet shall lie.

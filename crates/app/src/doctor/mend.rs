@@ -2,11 +2,11 @@
 //! and replaced only by what does.
 
 use aftercall_domain::error::Code;
-use aftercall_domain::recording::RecordingState;
-use aftercall_engine::queue::{fetch_again, requeue_stuck};
+use aftercall_engine::queue::{repair, requeue_stuck};
 use aftercall_engine::rotation::{May, open_root_key};
 use aftercall_engine::store;
-use aftercall_engine::store::table::{health, jobs, recordings};
+use aftercall_engine::store::table::health;
+use aftercall_engine::vault::Swept;
 
 use super::{files, library};
 use crate::errors::AppError;
@@ -176,33 +176,18 @@ async fn of_app(app: &App, mending: &mut Mending) -> Result<(), AppError> {
         done.extend((jobs > 0).then_some(Mended::Jobs(jobs)));
     }
     let lost = library::lost(app.library(), true).await?;
-    let mut again = 0;
+    // The start, which was this command's own, has swept the vault and asked for what was gone.
+    let swept = if downloads.is_running() { Swept::default() } else { app.take_swept() };
+    let mut again = swept.missing.len() as u64;
     for id in lost.missing.iter().chain(&lost.damaged) {
         let asked = if downloads.is_running() {
             downloads.repair(app.library(), id).await?
         } else {
-            fetch_again(store, &**clock, id).await?
+            repair::mark_damaged(store, clock, id).await?
         };
         again += u64::from(asked);
     }
     done.extend((again > 0).then_some(Mended::Recordings(again)));
-    if !downloads.is_running() {
-        let swept = sweep(app).await?;
-        done.extend((swept > 0).then_some(Mended::Swept(swept)));
-    }
+    done.extend((swept.files() > 0).then_some(Mended::Swept(swept.files())));
     Ok(())
-}
-
-async fn sweep(app: &App) -> Result<u64, AppError> {
-    let known = app.store().read(|conn| {
-        let states: Vec<RecordingState> = RecordingState::ALL.into_iter().filter(|state| state.is_stored()).collect();
-        let stored: Vec<_> = recordings::in_states(conn, &states)?.into_iter().map(|row| row.id).collect();
-        let awaited: Vec<_> = jobs::all(conn)?.into_iter().map(|row| row.recording_id).collect();
-        Ok((stored, awaited))
-    });
-    let (stored, awaited) = known.await?;
-    let (vault, now_ms) = (app.library().vault.clone(), app.clock().now_ms());
-    let swept = tokio::task::spawn_blocking(move || vault.sweep(&stored, &awaited, now_ms));
-    let swept = swept.await.map_err(|_| AppError::Panicked)??;
-    Ok(swept.parts_removed + swept.quarantined)
 }

@@ -22,7 +22,7 @@ use std::io::{Read, Seek};
 
 pub use error::QueueError;
 pub use lanes::AtOnce;
-pub use mend::{fetch_again, requeue_stuck};
+pub use mend::requeue_stuck;
 pub use runner::{Queue, QueueOptions, QueueParts};
 
 /// A stored recording, decrypted as it is read.

@@ -39,6 +39,13 @@ pub struct Swept {
     pub missing: Vec<RecordingId>,
 }
 
+impl Swept {
+    /// Files that were removed or put aside.
+    pub fn files(&self) -> u64 {
+        self.parts_removed + self.erased + self.quarantined
+    }
+}
+
 impl Vault {
     /// Removes unfinished files that no job owns or that are older than seven days, and files whose key was destroyed;
     /// puts whole files aside that no row knows; names the rows whose file is gone. A file that can be opened stays.

@@ -429,7 +429,8 @@ export function fakeHost(scene: URLSearchParams): Host {
     },
     recording_pin: ({ id }) => {
       const ordinal = ordinalOf(id);
-      if (call(ordinal).recording.state === 'on_device') return setRecording(ordinal, { state: 'pinned', pinned: true });
+      if (call(ordinal).recording.state === 'on_device')
+        return setRecording(ordinal, { state: 'pinned', pinned: true });
       setRecording(ordinal, { pinned: true });
       return want(id);
     },

@@ -8,10 +8,22 @@ use crate::{paths, run, setup};
 /// Which campaign, how long and by which seed.
 #[derive(Subcommand)]
 pub enum Campaign {
-    /// SIGKILL at random moments of syncs against a moving server
+    /// SIGKILL at random moments of syncs against a moving server, or of fetches
     Kills {
+        /// What is killed: sync or download
+        #[arg(long, default_value = "sync")]
+        what: String,
         /// How many
         #[arg(long, default_value_t = 200)]
+        n: u32,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Bits that flip in stored recordings: each found, and mended by one new fetch
+    Flips {
+        /// How many
+        #[arg(long, default_value_t = 2000)]
         n: u32,
         /// Replays a run
         #[arg(long, default_value_t = 1)]
@@ -47,7 +59,8 @@ pub enum Campaign {
 pub fn campaign(which: &Campaign) -> Result<(), Failure> {
     let (name, n, seed) = match which {
         Campaign::Queue { seeds } => return queue(*seeds),
-        Campaign::Kills { n, seed } => ("kills", n, seed),
+        Campaign::Kills { n, seed, .. } => ("kills", n, seed),
+        Campaign::Flips { n, seed } => ("flips", n, seed),
         Campaign::Migrations { n, seed } => ("migrations", n, seed),
         Campaign::Faults { n, seed } => ("faults", n, seed),
     };
@@ -59,6 +72,9 @@ pub fn campaign(which: &Campaign) -> Result<(), Failure> {
     let mut command = std::process::Command::new(paths::built("aftercall-campaign")?);
     command.arg(name).arg("--cli").arg(paths::built("aftercall-cli")?);
     command.args(["--n", &n.to_string(), "--seed", &seed.to_string()]);
+    if let Campaign::Kills { what, .. } = which {
+        command.args(["--what", what]);
+    }
     run::run(&mut command)
 }
 

@@ -44,6 +44,12 @@ impl Downloads {
         Ok(())
     }
 
+    /// A person keeps it on this device, and does not wait for it.
+    pub async fn want_pinned(&self, id: &RecordingId) -> Result<(), AppError> {
+        self.queue()?.want(id, Wish::Pin).await?;
+        Ok(())
+    }
+
     /// Nobody wants it any more.
     pub async fn cancel(&self, id: &RecordingId) -> Result<(), AppError> {
         self.queue()?.cancel(id).await?;

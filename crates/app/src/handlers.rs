@@ -222,7 +222,7 @@ pub(crate) async fn recording_pin(boot: &Boot, ask: RecordingAsk) -> Result<Reco
     let app = app(boot)?;
     let id: RecordingId = ask.id.parse()?;
     app.set_pinned(&id, true).await?;
-    match app.downloads()?.want(&id).await {
+    match app.downloads()?.want_pinned(&id).await {
         // Nobody is signed in: it is pinned all the same, and comes when somebody asks.
         Ok(()) | Err(AppError::NotSignedIn) => view_of(app, &id).await,
         Err(error) => Err(error),

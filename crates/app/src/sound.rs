@@ -112,14 +112,17 @@ impl App {
         })
     }
 
-    /// Writes the untouched original. The file appears under its name only when it is complete.
+    /// Writes the untouched original. The file appears under its name only when it is complete; one that was there is
+    /// replaced then, and only then.
     ///
     /// # Errors
-    /// `NotHere`; `Output`.
+    /// `NotHere`; `InvalidInput` for a place that is no file or the profile's own; `Output`.
     pub async fn export(&self, sid: &CallSid, out: PathBuf) -> Result<Exported, AppError> {
         let id = self.recording_of(sid).await?;
         let source = open(self.library(), &id).await?.source;
-        tokio::task::spawn_blocking(move || write_original(source, &out)).await.map_err(|_| AppError::Panicked)?
+        let profile = self.0.folder.path().to_owned();
+        let written = tokio::task::spawn_blocking(move || write_original(source, &out, &profile));
+        written.await.map_err(|_| AppError::Panicked)?
     }
 
     /// Who speaks when.
@@ -161,14 +164,17 @@ impl App {
     }
 }
 
-/// Copies into `<out>.part`, syncs, then renames: what stands under the name is whole.
-fn write_original(mut source: Box<dyn Source>, out: &Path) -> Result<Exported, AppError> {
-    let mut part = out.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
+/// Copies into a new file beside `out`, syncs, then renames: what stands under the name is whole, and what stood there
+/// before stays until then.
+fn write_original(mut source: Box<dyn Source>, out: &Path, profile: &Path) -> Result<Exported, AppError> {
+    let folder = place_of(out, profile)?;
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    let part = folder.join(format!(".{:.64}.{:016x}.part", name, rand::random::<u64>()));
     let copied = copy(&mut source, &part);
     let placed = copied.and_then(|exported| {
         std::fs::rename(&part, out).map_err(AppError::Output)?;
+        #[cfg(unix)]
+        std::fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(AppError::Output)?;
         Ok(exported)
     });
     if placed.is_err() {
@@ -178,13 +184,26 @@ fn write_original(mut source: Box<dyn Source>, out: &Path) -> Result<Exported, A
     placed
 }
 
+/// The folder of a file that may be written: a new one, or a file to be replaced. Never a folder, a pipe or a device,
+/// and never anything of the profile's own.
+fn place_of(out: &Path, profile: &Path) -> Result<PathBuf, AppError> {
+    let folder = match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder.canonicalize().map_err(AppError::Output)?;
+    if out.file_name().is_none() || std::fs::metadata(out).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(AppError::InvalidInput("name a file to write to, not a folder or a device"));
+    }
+    if profile.canonicalize().is_ok_and(|profile| folder.starts_with(profile)) {
+        return Err(AppError::InvalidInput("name a file outside the profile's folder"));
+    }
+    Ok(folder)
+}
+
 fn copy(source: &mut Box<dyn Source>, part: &Path) -> Result<Exported, AppError> {
-    let mut file = private(&mut OpenOptions::new())
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .open(part)
-        .map_err(AppError::Output)?;
+    let mut file =
+        private(&mut OpenOptions::new()).create_new(true).write(true).open(part).map_err(AppError::Output)?;
     let mut hash = Sha256::new();
     let mut bytes = 0;
     let mut block = vec![0; COPY_BYTES];

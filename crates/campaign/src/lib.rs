@@ -4,6 +4,7 @@
 //! run short ones. Every campaign prints its seed, and the same seed does the same again (the moment of a kill is a
 //! share of a sync's length, so the exact system call under it is the machine's).
 
+pub mod downloads;
 pub mod faults;
 pub mod kills;
 pub mod migrations;

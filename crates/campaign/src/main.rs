@@ -8,7 +8,7 @@ use std::time::Duration;
 use aftercall_app::contract::dispatch;
 use aftercall_app::profile::key_choice_from_env;
 use aftercall_app::start::{Access, Boot, StartOptions};
-use aftercall_campaign::{faults, kills, migrations};
+use aftercall_campaign::{downloads, faults, kills, migrations};
 use aftercall_domain::clock::SystemClock;
 use aftercall_engine::upstream::Limits;
 use aftercall_player::OutputChoice;
@@ -25,11 +25,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// SIGKILL at random moments of syncs against a moving server
+    /// SIGKILL at random moments of syncs against a moving server, or of fetches
     Kills {
         /// aftercall-cli
         #[arg(long)]
         cli: PathBuf,
+        /// What is killed
+        #[arg(long, default_value = "sync")]
+        what: Killed,
         /// How many
         #[arg(long, default_value_t = 200)]
         n: u32,
@@ -39,6 +42,18 @@ enum Command {
         /// Calls at the server
         #[arg(long, default_value_t = 1500)]
         calls: u64,
+    },
+    /// Bits that flip in stored recordings
+    Flips {
+        /// aftercall-cli
+        #[arg(long)]
+        cli: PathBuf,
+        /// How many
+        #[arg(long, default_value_t = 2000)]
+        n: u32,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// SIGKILL at random moments of upgrades of old databases, and every kind of broken file
     Migrations {
@@ -78,9 +93,23 @@ enum Command {
     },
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Killed {
+    Sync,
+    Download,
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Kills { cli, n, seed, calls } => {
+        Command::Kills { cli, what: Killed::Download, n, seed, .. } => {
+            println!("kills in downloads: seed {seed}");
+            downloads::kills(&downloads::Plan { cli, n, seed, tell: say }).map(|report| tell_downloads(&report))
+        }
+        Command::Flips { cli, n, seed } => {
+            println!("flips: seed {seed}");
+            downloads::flips(&downloads::Plan { cli, n, seed, tell: say }).map(|report| tell_downloads(&report))
+        }
+        Command::Kills { cli, what: Killed::Sync, n, seed, calls } => {
             let window = std::env::current_exe().ok();
             println!("kills: seed {seed}");
             kills::run(&kills::Plan { cli, window, kills: n, seed, calls, tell: say }).map(|report| tell_kills(&report))
@@ -118,6 +147,19 @@ fn tell_kills(report: &kills::Report) -> bool {
     println!("moment of the kill, share of such a run's time:\n{}", report.by_time);
     println!("requests answered before it, share of such a run's:\n{}", report.by_requests);
     tell_verdict(&report.verdict)
+}
+
+fn tell_downloads(report: &downloads::Report) -> bool {
+    println!(
+        "{} kills ({} runs ended before their moment), {} flips; {} recordings came home; {} bytes again",
+        report.kills, report.missed, report.flips, report.arrived, report.refetched_bytes
+    );
+    if report.kills > 0 {
+        println!("moment of the kill, share of such a run's time:\n{}", report.by_time);
+    }
+    report.wrong.iter().chain(&report.dear).take(40).for_each(|what| println!("  {what}"));
+    println!("{} wrong, {} dear", report.wrong.len(), report.dear.len());
+    report.wrong.is_empty() && report.dear.is_empty()
 }
 
 fn tell_verdict(verdict: &kills::Verdict) -> bool {

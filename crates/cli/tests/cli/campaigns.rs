@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aftercall_campaign::{kills, migrations};
+use aftercall_campaign::{downloads, kills, migrations};
 
 fn cli() -> std::path::PathBuf {
     Path::new(env!("CARGO_BIN_EXE_aftercall-cli")).to_owned()
@@ -25,5 +25,21 @@ fn upgrades_that_are_killed_and_broken_files_lose_nothing() {
     let report = migrations::run(&plan).unwrap();
     assert_eq!((report.kills, report.flips), (12, 12));
     assert!(report.zoo >= 25, "{report:?}");
+    assert!(report.wrong.is_empty(), "seed {}: {:#?}", plan.seed, report.wrong);
+}
+
+#[test]
+fn fetches_that_are_killed_leave_nothing_that_does_not_verify_and_arrive_in_the_end() {
+    let plan = downloads::Plan { cli: cli(), n: 6, seed: 7, tell: quiet };
+    let report = downloads::kills(&plan).unwrap();
+    assert_eq!(report.kills, 6);
+    assert!(report.wrong.is_empty() && report.arrived >= 3, "seed {}: {report:#?}", plan.seed);
+}
+
+#[test]
+fn every_flipped_bit_is_found_and_mended_by_one_new_fetch() {
+    let plan = downloads::Plan { cli: cli(), n: 40, seed: 7, tell: quiet };
+    let report = downloads::flips(&plan).unwrap();
+    assert_eq!((report.flips, report.arrived), (40, 20));
     assert!(report.wrong.is_empty(), "seed {}: {:#?}", plan.seed, report.wrong);
 }

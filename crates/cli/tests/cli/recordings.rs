@@ -98,3 +98,24 @@ fn only_what_was_asked_for_is_fetched_and_once() {
     assert_eq!(world.run(&["fetch", &sid]).ok()["recordings"][0]["state"], "on_device");
     assert_eq!(asked(&world), first, "what is here is not asked for again");
 }
+
+#[test]
+fn an_export_replaces_a_file_whole_or_not_at_all_and_nothing_else() {
+    let world = World::small().synced();
+    let sid = world.call(0);
+    world.run(&["fetch", &sid]).ok();
+    let folder = world.path("exports");
+    std::fs::create_dir(&folder).unwrap();
+    for place in [&folder, &folder.join(".."), std::path::Path::new("/dev/null"), &world.profile().join("library.db")] {
+        assert_eq!(world.run(&["export", &sid, "--out", text(place)]).error(), "invalid_input", "{place:?}");
+    }
+    assert_eq!(world.run(&["export", &sid, "--out", text(&folder.join("missing/x.mp3"))]).error(), "invalid_input");
+    let out = folder.join("call.mp3");
+    std::fs::write(&out, "what was here").unwrap();
+    assert_eq!(world.run(&["export", &world.call(1), "--out", text(&out)]).error(), "not_ready");
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "what was here");
+    let exported = world.run(&["export", &sid, "--out", text(&out)]).ok();
+    assert_eq!(std::fs::metadata(&out).unwrap().len(), exported["bytes"].as_u64().unwrap());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
+    world.run(&["calls"]).ok();
+}

@@ -233,7 +233,7 @@ pub fn flips(plan: &Plan) -> Result<Report, Failure> {
     let options = Options { calls: 200, leads: 20, seed: plan.seed, prepare_polls: 0, ..Options::default() };
     let sandbox = runtime.block_on(Sandbox::start(options))?;
     let profile = synced(plan, &sandbox)?;
-    let chosen: Vec<_> = sandbox.ready().recordings.iter().cloned().collect();
+    let chosen = sandbox.ready().recordings.to_vec();
     let mut fetch = vec!["fetch"];
     fetch.extend(chosen.iter().take(RECORDINGS).map(|one| one.call_sid.as_str()));
     profile.ask(&fetch)?;

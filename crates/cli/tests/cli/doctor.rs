@@ -86,7 +86,7 @@ fn recording_not_found_is_found_and_fetched_again() {
     assert_eq!((ran.code, troubles(&ran)), (1, one("recordings", cause)));
     let mended = world.run(&["doctor", "--repair"]);
     assert_eq!((mended.code, said(&mended).as_str()), (0, "1 recordings are fetched again\n"), "{}", mended.stdout);
-    assert_eq!(state(&world, &sid), "queued");
+    assert_eq!(state(&world, &sid), "damaged");
     world.run(&["fetch", &sid]).ok();
     assert_eq!((state(&world, &sid), troubles(&world.run(&["doctor"]))), ("on_device".into(), BTreeMap::new()));
 }

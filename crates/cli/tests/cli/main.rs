@@ -4,6 +4,7 @@
 mod arguments;
 mod bad_input;
 mod campaigns;
+mod canaries;
 mod databases;
 mod doctor;
 mod hostile;

@@ -154,6 +154,7 @@ impl App {
     pub(crate) async fn storage_view(&self) -> Result<StorageView, AppError> {
         let library = self.library();
         let space = retention::space(&library.store, &library.vault).await?;
+        let origins = self.origins();
         let view = self.store().read(move |conn| {
             let limits = kept::limits(conn)?;
             let counts = kept::counts(conn)?;
@@ -162,7 +163,7 @@ impl App {
             };
             let row = |sid: &CallSid| {
                 Ok::<Option<CallRow>, aftercall_engine::store::StoreError>(
-                    calls::listing(conn, sid)?.map(|listing| rows::call(&listing, None)),
+                    calls::listing(conn, sid)?.map(|listing| rows::call(&listing, None, &origins)),
                 )
             };
             let mut next_out = Vec::new();

@@ -358,17 +358,6 @@ offset: number,
 rows: Array<CallRow>, };
 
 /**
- * Where the person is, and what they are writing: kept while the app is locked, sealed, and given back after.
- */
-export type Desk = { 
-/**
- * The screen, in the window's own words.
- */
-place: string, 
-/**
- * Notes that are being typed.
- */
-typed: Array<TypedNote>, };
  * A recording here that its source has deleted.
  */
 export type DeletedView = { 
@@ -388,6 +377,19 @@ goes_at_ms: number,
  * It is pinned, and stays until somebody says `recording_keep` or `recording_unpin`.
  */
 asks: boolean, };
+
+/**
+ * Where the person is, and what they are writing: kept while the app is locked, sealed, and given back after.
+ */
+export type Desk = { 
+/**
+ * The screen, in the window's own words.
+ */
+place: string, 
+/**
+ * Notes that are being typed.
+ */
+typed: Array<TypedNote>, };
 
 /**
  * One step.

@@ -20,6 +20,7 @@ use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::Boot;
+use crate::storage::dto::*;
 use crate::{doctor, handlers};
 
 /// Declares the commands: `name: Arguments => Reply`. The handler of `name` is `handlers::name`.

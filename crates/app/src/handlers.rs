@@ -8,6 +8,7 @@ use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
 use crate::start::{App, Boot, Refusal};
+use crate::storage::dto::*;
 use crate::{doctor, lead_page, notes, rows, settings, sides, sound, storage};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {

@@ -1,5 +1,7 @@
 //! What is kept on this device: limits, pins, what goes next, and the task that keeps to it.
 
+pub mod dto;
+
 use std::time::Duration;
 
 use aftercall_domain::ids::{CallSid, RecordingId};
@@ -14,12 +16,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::downloads::Downloads;
-use crate::dto::{CallRow, DeletedView, LimitsView, StorageView};
+use crate::dto::CallRow;
 use crate::errors::AppError;
 use crate::library::Library;
 use crate::report::{StorageReport, Verified};
 use crate::rows;
 use crate::start::App;
+use crate::storage::dto::{DeletedView, LimitsView, StorageView};
 
 /// How many of those that go next are named.
 const NEXT_OUT: usize = 50;

@@ -24,6 +24,9 @@ pub const MAX_RETRY_AFTER_MS: i64 = DAY_MS;
 /// A wall clock that went back by more than this was set, not merely corrected.
 pub const CLOCK_SLACK_MS: i64 = 60_000;
 
+/// The wall clock may have been ahead of the other by this much when a process ended.
+const UNSEEN_DRIFT_MS: i64 = 1_000;
+
 const RETRY_BASE_MS: i64 = 1_000;
 const RETRY_CAP_MS: i64 = 60_000;
 
@@ -92,8 +95,9 @@ impl Attempt {
         let age_ms = if self.process == moment.process {
             moment.monotonic_ms.saturating_sub(self.monotonic_ms).max(0)
         } else {
-            // Another process made it: from here on this process's monotonic clock ages it.
-            moment.now_ms.saturating_sub(self.at_ms).max(0)
+            // Another process made it: from here on this process's monotonic clock ages it. What the wall clock gained
+            // unseen in that one's last moments is not taken for age.
+            moment.now_ms.saturating_sub(self.at_ms).saturating_sub(UNSEEN_DRIFT_MS).max(0)
         };
         self.process = moment.process;
         self.monotonic_ms = moment.monotonic_ms.saturating_sub(age_ms);

@@ -82,16 +82,28 @@ impl Lane {
 #[derive(Debug)]
 pub(super) struct Watch {
     looked: Clocks,
+    settled: Clocks,
 }
+
+/// Clocks that differ by this much since what is remembered was last brought in line: that is done again. A clock that is
+/// corrected by a little each day would add up over many restarts.
+const DRIFT_MS: i64 = 500;
 
 impl Watch {
     pub(super) fn new(now: Clocks) -> Self {
-        Self { looked: now }
+        Self { looked: now, settled: now }
     }
 
-    pub(super) fn look(&mut self, now: Clocks) -> Went {
+    /// None while what is remembered fits the clocks.
+    pub(super) fn look(&mut self, now: Clocks) -> Option<Went> {
         let before = std::mem::replace(&mut self.looked, now);
-        Went::between(before, now)
+        let went = Went::between(before, now);
+        let drift_ms = (now.wall_ms - self.settled.wall_ms) - (now.monotonic_ms - self.settled.monotonic_ms);
+        if went == Went::Together && drift_ms.abs() < DRIFT_MS {
+            return None;
+        }
+        self.settled = now;
+        Some(went)
     }
 }
 
@@ -118,6 +130,18 @@ mod tests {
         let least_fresh = [2, 3].map(|taken| crm.turn(taken, true, at(0)).least_fresh);
         assert_eq!(least_fresh, [0, i64::MAX], "where files are ready none is kept");
         assert_eq!(crm.turn(9, false, at(0)).least_priority, 0, "what is being prepared goes on being asked for");
+    }
+
+    #[test]
+    fn a_clock_that_is_corrected_by_little_and_little_is_noticed_too() {
+        let mut watch = Watch::new(at(0));
+        let drifted = |ms: i64, by_ms: i64| Clocks { wall_ms: at(ms).wall_ms + by_ms, ..at(ms) };
+        assert_eq!(watch.look(at(5_000)), None);
+        assert_eq!(watch.look(drifted(10_000, 300)), None);
+        assert_eq!(watch.look(drifted(15_000, 600)), Some(Went::Together), "together, but not in line any more");
+        assert_eq!(watch.look(drifted(20_000, 600)), None);
+        assert_eq!(watch.look(drifted(25_000, 3_600_600)), Some(Went::Ahead));
+        assert_eq!(watch.look(drifted(30_000, 0)), Some(Went::Back));
     }
 
     #[test]

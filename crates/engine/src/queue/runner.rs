@@ -330,10 +330,10 @@ async fn turn(
 ) -> Result<Duration, StoreError> {
     let clocks = Clocks::of(&*inside.parts.clock);
     let went = watch.look(clocks);
-    if went == Went::Ahead {
+    if went == Some(Went::Ahead) {
         lanes.iter_mut().for_each(|lane| lane.spread(clocks, inside.chance.draw()));
     }
-    if went != Went::Together {
+    if let Some(went) = went {
         moved(inside, went).await?;
     }
     let now = inside.now();

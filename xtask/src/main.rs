@@ -73,7 +73,7 @@ enum Command {
     /// Breaks the real programs and judges what is left: kills, old databases, failing system calls
     Campaign {
         #[command(subcommand)]
-        which: campaign::Campaign,
+        which: Option<campaign::Campaign>,
     },
 }
 
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Arch => arch::arch(),
         Command::Bench(asked) => bench::bench(&asked),
-        Command::Campaign { which } => campaign::campaign(&which),
+        Command::Campaign { which } => campaign::campaign(&which.unwrap_or_default()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

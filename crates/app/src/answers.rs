@@ -47,15 +47,18 @@ impl App {
         if counts.is_empty() {
             return;
         }
-        let now_ms = self.clock().now_ms();
+        let (now_ms, written) = (self.clock().now_ms(), counts.clone());
         let kept = self.store().write(move |tx, _| {
-            for ((origin, status), count) in counts {
+            for ((origin, status), count) in written {
                 answers::add(tx, origin, [(status, count)], now_ms)?;
             }
             Ok(())
         });
         if let Err(error) = kept.await {
-            tracing::warn!(code = error.code().as_str(), "counts of answers are lost");
+            tracing::warn!(code = error.code().as_str(), "counts of answers are not kept yet");
+            for ((origin, status), count) in counts {
+                self.add_answers(origin, BTreeMap::from([(status, count)]));
+            }
         }
     }
 }

@@ -110,6 +110,11 @@ impl Downloads {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// The library has no room for the queue's next step; what waits would wait for ever.
+    pub fn is_out_of_room(&self) -> bool {
+        self.queue().is_ok_and(|queue| queue.trouble() == Some(Code::DiskFull))
+    }
+
     fn queue(&self) -> Result<Queue, AppError> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(AppError::NotSignedIn)
     }

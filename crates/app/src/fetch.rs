@@ -5,6 +5,7 @@ use std::time::Duration;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::standing::may_be_wished_for;
+use aftercall_engine::store::StoreError;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::RecordingRow;
 use aftercall_engine::sync::keep_session;
@@ -55,7 +56,12 @@ pub(crate) async fn fetch(
         tokio::select! {
             // Lagging behind is news too; a closed library shows in the next read.
             _ = changes.recv() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                // A library that nothing can be written to any more would never tell of an end.
+                if downloads.is_out_of_room() {
+                    return Err(StoreError::DiskFull.into());
+                }
+            }
         }
     };
     if let Some(crm) = crm {

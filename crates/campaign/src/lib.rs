@@ -4,12 +4,17 @@
 //! run short ones. Every campaign prints its seed, and the same seed does the same again (the moment of a kill is a
 //! share of a sync's length, so the exact system call under it is the machine's).
 
+mod disk;
 pub mod downloads;
 pub mod faults;
 pub mod kills;
 pub mod migrations;
+mod network;
 pub mod old;
+mod power;
 pub mod program;
+pub mod row;
+mod sharing;
 
 mod judge;
 mod zoo;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use aftercall_app::contract::dispatch;
 use aftercall_app::profile::key_choice_from_env;
 use aftercall_app::start::{Access, Boot, StartOptions};
-use aftercall_campaign::{downloads, faults, kills, migrations};
+use aftercall_campaign::row::{self, Row};
+use aftercall_campaign::{Failure, downloads, faults, kills, migrations};
 use aftercall_domain::clock::SystemClock;
 use aftercall_engine::upstream::Limits;
 use aftercall_player::OutputChoice;
@@ -85,6 +86,18 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// One fault of the list, as often as each change of the code wants it: a line of the table
+    Row {
+        /// aftercall-cli
+        #[arg(long)]
+        cli: PathBuf,
+        /// F1, F3 …
+        #[arg(long)]
+        fault: String,
+        /// Replays a run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// The window's loop without a window, until it is killed
     Window {
         /// The profile's folder
@@ -123,6 +136,13 @@ fn main() -> ExitCode {
             println!("faults: seed {seed}");
             faults::run(&faults::Plan { cli, of_each: n, seed, tell: say }).map(|report| tell_faults(&report))
         }
+        Command::Row { cli, fault, seed } => std::env::current_exe()
+            .map_err(|source| Failure::Start { program: "this program".into(), source })
+            .and_then(|window| row::hold(&fault, &row::Plan { cli, window, seed, tell: say }))
+            .map(|rows| {
+                rows.iter().for_each(tell_row);
+                rows.iter().all(Row::holds)
+            }),
         Command::Window { profile } => return window(profile),
     };
     match done {
@@ -185,6 +205,13 @@ fn tell_migrations(report: &migrations::Report) -> bool {
     report.wrong.iter().take(40).for_each(|what| println!("  {what}"));
     println!("{} wrong", report.wrong.len());
     report.wrong.is_empty()
+}
+
+/// The line that `cargo xtask campaign` puts into its table, and before it what did not hold.
+fn tell_row(row: &Row) {
+    row.wrong.iter().take(40).for_each(|what| println!("  {what}"));
+    let holds = if row.holds() { "held" } else { "FAILED" };
+    println!("row | {} | {} | {holds} | {}", row.fault, row.n, row.figure);
 }
 
 fn tell_faults(report: &faults::Report) -> bool {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aftercall_campaign::row::{self, hold};
 use aftercall_campaign::{downloads, kills, migrations};
 
 fn cli() -> std::path::PathBuf {
@@ -42,4 +43,14 @@ fn every_flipped_bit_is_found_and_mended_by_one_new_fetch() {
     let report = downloads::flips(&plan).unwrap();
     assert_eq!((report.flips, report.arrived), (40, 20));
     assert!(report.wrong.is_empty(), "seed {}: {:#?}", plan.seed, report.wrong);
+}
+
+#[test]
+fn portals_bombs_sessions_and_a_page_of_200_mb_are_named_and_change_nothing() {
+    let plan = row::Plan { cli: cli(), window: cli(), seed: 7, tell: quiet };
+    for fault in ["F11", "F12", "F13", "F22"] {
+        for row in hold(fault, &plan).unwrap() {
+            assert!(row.holds(), "{}: {:#?}", row.fault, row.wrong);
+        }
+    }
 }

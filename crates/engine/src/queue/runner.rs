@@ -9,6 +9,7 @@ use aftercall_domain::backoff::{DAY_MS, Moment};
 use aftercall_domain::breaker::Rest;
 use aftercall_domain::clock::{Clock, Clocks, Went};
 use aftercall_domain::download::{Effect, Event, Interruption, Wish};
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use aftercall_domain::standing::is_settled;
 use rusqlite::Connection;
@@ -84,6 +85,8 @@ pub(super) struct Inside {
     pub(super) wake: Notify,
     cancel: CancellationToken,
     runs: Mutex<Runs>,
+    /// Why the library could not be written at the last turn.
+    trouble: Mutex<Option<Code>>,
 }
 
 /// The download queue of one library. Cheap to clone. Stop it before the library is closed.
@@ -171,6 +174,7 @@ impl Queue {
             wake: Notify::new(),
             cancel: CancellationToken::new(),
             runs: Mutex::default(),
+            trouble: Mutex::default(),
         });
         let now = inside.now();
         let taken_up = inside.parts.store.write(move |tx, changes| {
@@ -205,6 +209,11 @@ impl Queue {
             self.inside.wake.notify_one();
         }
         Ok(row)
+    }
+
+    /// Why the library could not be written when the queue last tried to go on: no row tells of that.
+    pub fn trouble(&self) -> Option<Code> {
+        *self.inside.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nobody wants it any more. Stops its run and drops what was written. Returns its row, where it had one.
@@ -303,7 +312,9 @@ async fn work(inside: Arc<Inside>) {
     let mut lanes = Lane::all(inside.options.at_once);
     let mut watch = Watch::new(Clocks::of(&*inside.parts.clock));
     while !inside.cancel.is_cancelled() {
-        let wait = match turn(&inside, &mut watch, &mut lanes, &mut runs).await {
+        let turned = turn(&inside, &mut watch, &mut lanes, &mut runs).await;
+        *inside.trouble.lock().unwrap_or_else(PoisonError::into_inner) = turned.as_ref().err().map(StoreError::code);
+        let wait = match turned {
             Ok(wait) => wait,
             Err(error) => {
                 // The library is busy, full or closed: nothing is lost, the next look tries again.

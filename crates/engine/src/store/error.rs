@@ -47,6 +47,9 @@ pub enum StoreError {
     /// No room.
     #[error("the disk is full")]
     DiskFull,
+    /// The folder lets SQLite neither make nor open what it needs beside the file: it is read-only, or shut to us.
+    #[error("the database cannot be opened: its folder may not be written")]
+    CannotOpen,
     /// The store was closed while this waited.
     #[error("the database is closed")]
     Closed,
@@ -73,7 +76,7 @@ impl StoreError {
         match self {
             Self::TooNew { .. } => Code::StoreTooNew,
             Self::Damaged { .. } | Self::Divergent | Self::DanglingRows(_) | Self::BadValue(_) => Code::StoreDamaged,
-            Self::NotOurs => Code::InvalidInput,
+            Self::NotOurs | Self::CannotOpen => Code::InvalidInput,
             Self::NoFile => Code::NotFound,
             Self::NeedsUpgrade | Self::Busy | Self::ReadOnly => Code::ProfileInUse,
             Self::DiskFull => Code::DiskFull,
@@ -86,7 +89,9 @@ impl StoreError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Busy => Retry::After(0),
-            Self::DiskFull | Self::TooNew { .. } | Self::NeedsUpgrade | Self::Backup => Retry::AfterUser,
+            Self::DiskFull | Self::CannotOpen | Self::TooNew { .. } | Self::NeedsUpgrade | Self::Backup => {
+                Retry::AfterUser
+            }
             _ => Retry::Never,
         }
     }
@@ -112,6 +117,7 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::CannotOpen) => Self::CannotOpen,
             Some(ErrorCode::NotADatabase) => Self::Damaged { what: "it cannot be read as a database with this key" },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { what: "its pages do not fit together" },
             _ => Self::Sql(error),

@@ -204,6 +204,10 @@ fn spends_csrf(world: &World, request: &Request) -> bool {
     is_right
 }
 
+/// As SeaSurf refuses: Werkzeug's page, without the CRM's own words for a role that may not.
 fn refused_by_csrf() -> Response {
-    Response::json(403, &json!({"error": "forbidden", "reason": "csrf", "message": "CSRF token missing or incorrect"}))
+    Response::html(
+        403,
+        "<!doctype html>\n<html lang=en>\n<title>403 Forbidden</title>\n<h1>Forbidden</h1>\n<p>CSRF token missing or incorrect.</p>\n",
+    )
 }

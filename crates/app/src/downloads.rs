@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::download::Wish;
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::{RecordingId, Source};
 use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
 use aftercall_engine::store::table::recordings;

@@ -37,24 +37,6 @@ impl Row {
     }
 }
 
-/// The faults that this crate makes itself; some come in one run.
-pub const RUNS: &[&[&str]] = &[
-    &["F1"],
-    &["F2"],
-    &["F3", "F20", "F21"],
-    &["F4"],
-    &["F5"],
-    &["F9"],
-    &["F11"],
-    &["F12"],
-    &["F13"],
-    &["F16"],
-    &["F17"],
-    &["F18"],
-    &["F19"],
-    &["F22"],
-];
-
 /// Makes one fault as often as each change of the code wants it.
 ///
 /// # Errors

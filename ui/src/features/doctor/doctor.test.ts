@@ -37,6 +37,8 @@ const $ = (id: string): HTMLElement => {
   if (found === null) throw new Error(`${id} is not there`);
   return found;
 };
+/** Long enough for a busy machine; what is waited for takes a moment. */
+const soon = (holds: () => void) => vi.waitFor(holds, { timeout: 15_000 });
 const rows = () => [...document.querySelectorAll<HTMLElement>('[data-testid=doctor-row]')];
 const phase = () => $('doctor').dataset['phase'];
 
@@ -44,7 +46,7 @@ async function checked(): Promise<void> {
   app.go({ at: 'doctor', from: 'calls' });
   flushSync();
   $('doctor-run').click();
-  await vi.waitFor(() => expect(phase()).toBe('done'));
+  await soon(() => expect(phase()).toBe('done'));
   flushSync();
 }
 
@@ -83,7 +85,7 @@ describe('the doctor’s words', () => {
   });
 });
 
-describe('the doctor’s screen', () => {
+describe('the doctor’s screen', { timeout: 30_000 }, () => {
   it('opens from the side bar, empty, and looks only when asked', async () => {
     await open('lang=en');
     const asked = vi.spyOn(app.host, 'call');
@@ -107,12 +109,12 @@ describe('the doctor’s screen', () => {
     app.go({ at: 'doctor', from: 'calls' });
     flushSync();
     $('doctor-run').click();
-    await vi.waitFor(() => expect(rows().length).toBeGreaterThan(2));
+    await soon(() => expect(rows().length).toBeGreaterThan(2));
     const bar = $('doctor-progress').querySelector('[role=progressbar]');
     expect(bar?.getAttribute('aria-valuetext')).toMatch(/^Checking: .+ \(\d+ of 11\)$/);
     expect(($('doctor-run') as HTMLButtonElement).disabled).toBe(true);
-    await vi.waitFor(() => expect(phase()).toBe('done'));
-    await vi.waitFor(() => expect(app.said).toBe('All is well'));
+    await soon(() => expect(phase()).toBe('done'));
+    await soon(() => expect(app.said).toBe('All is well'));
     expect(rows()).toHaveLength(18);
     expect(rows().every((row) => row.dataset['status'] === 'ok')).toBe(true);
   });
@@ -139,8 +141,8 @@ describe('the doctor’s screen', () => {
     await open('lang=en&doctor=ill');
     await checked();
     $('doctor-fix').click();
-    await vi.waitFor(() => expect(document.querySelector('[data-testid=doctor-mended]')).not.toBeNull());
-    await vi.waitFor(() => expect(phase()).toBe('done'));
+    await soon(() => expect(document.querySelector('[data-testid=doctor-mended]')).not.toBeNull());
+    await soon(() => expect(phase()).toBe('done'));
     flushSync();
     expect($('doctor-mended').textContent).toContain('2 recordings are fetched again');
     expect($('doctor').dataset['worst']).toBe('ok');
@@ -151,7 +153,7 @@ describe('the doctor’s screen', () => {
     app.go({ at: 'doctor', from: 'calls' });
     flushSync();
     $('doctor-run').click();
-    await vi.waitFor(() => expect(phase()).toBe('failed'));
+    await soon(() => expect(phase()).toBe('failed'));
     flushSync();
     expect($('doctor').querySelector('[role=alert]')?.textContent).toContain('Try again');
     vi.spyOn(app.host, 'call').mockRejectedValue({ code: 'profile_in_use', retry_after_ms: null, ref: '' });
@@ -165,7 +167,7 @@ describe('the doctor’s screen', () => {
     $('refused-doctor').click();
     flushSync();
     $('doctor-run').click();
-    await vi.waitFor(() => expect(phase()).toBe('done'));
+    await soon(() => expect(phase()).toBe('done'));
     flushSync();
     expect(rows()[0]?.dataset['finding']).toBe('start_damaged');
     $('doctor-back').click();
@@ -179,7 +181,7 @@ describe('the doctor’s screen', () => {
     const written = vi.fn(async (_: string) => undefined);
     vi.stubGlobal('navigator', { ...navigator, clipboard: { writeText: written } });
     $('doctor-copy').click();
-    await vi.waitFor(() => expect(written).toHaveBeenCalled());
+    await soon(() => expect(written).toHaveBeenCalled());
     const report = written.mock.calls[0]?.[0] ?? '';
     expect(report).toMatch(/^Aftercall 0\.1\.0, checked at \d{4}-/);
     expect(report).toContain('fail calendar_id     The column appointments.calendar_id is missing. -> Add it.');

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::QueueError;
 use crate::store::table::jobs::{self, JobRow, Turn};
 use crate::store::table::recordings::{self, Analysis, RecordingRow, StoredFile};
-use crate::store::table::{call_stamps, calls};
+use crate::store::table::{call_stamps, calls, recording_parts};
 use crate::store::{ChangeSet, StoreError};
 
 /// In the row of a job that waits for somebody: never its turn.
@@ -209,10 +209,37 @@ pub(super) fn arrived(
     row.ready_at_ms = Some(now.moment.now_ms);
     recordings::put(conn, &row)?;
     recordings::set_file(conn, id, Some(&arrived.file))?;
+    recording_parts::remove(conn, id)?;
     if let Some(analysis) = &arrived.analysis {
         recordings::set_analysis(conn, id, analysis)?;
     }
     Ok(true)
+}
+
+/// A run holds it.
+pub(super) fn is_running(conn: &Connection, id: &RecordingId) -> Result<bool, StoreError> {
+    Ok(job(conn, id)?.is_some_and(|job| job.phase == Phase::Running))
+}
+
+/// Whether what is here of a recording that did not arrive is of use: it may be asked for again. If not, its key is
+/// destroyed.
+pub(super) fn settle_part(conn: &Connection, id: &RecordingId) -> Result<bool, StoreError> {
+    let goes_on = match job(conn, id)? {
+        Some(job) => matches!(
+            job.phase,
+            Phase::Queued
+                | Phase::Preparing
+                | Phase::Running
+                | Phase::StillPreparing
+                | Phase::FailedRetrying
+                | Phase::NeedsYou
+        ),
+        None => false,
+    };
+    if !goes_on {
+        recording_parts::remove(conn, id)?;
+    }
+    Ok(goes_on)
 }
 
 /// Jobs that nobody runs any more, or too long.

@@ -1,9 +1,11 @@
 //! Recordings into the vault: durable jobs, decided by [`aftercall_domain::download`], carried out here.
 //!
 //! `ledger` writes every step of a job with its recording's row in one transaction; `fetch` asks the source and
-//! fills a file; `runner` gives jobs their turn, each source's in a lane of its own (`lanes`); `recover` takes jobs from
-//! runs that are no more; `room` sees to it that what arrives fits; `repair` asks again for what is damaged.
+//! fills a file, which can be listened to meanwhile (`arriving`); `runner` gives jobs their turn, each source's in a lane of
+//! its own (`lanes`); `recover` takes jobs from runs that are no more; `room` sees to it that what arrives fits; `repair`
+//! asks again for what is damaged.
 
+mod arriving;
 mod error;
 mod failure;
 mod fetch;
@@ -20,6 +22,7 @@ mod simulation;
 
 use std::io::{Read, Seek};
 
+pub use arriving::{Arriving, ArrivingCursor};
 pub use error::QueueError;
 pub use lanes::AtOnce;
 pub use mend::requeue_stuck;

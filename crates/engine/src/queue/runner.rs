@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use aftercall_domain::backoff::{DAY_MS, Moment};
@@ -17,17 +17,19 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::arriving::{Arriving, Shared};
 use super::fetch::{Ended, fetch};
 use super::lanes::{AtOnce, Lane, Watch};
 use super::ledger::{self, Now};
 use super::{Analyst, QueueError, recover};
 use crate::chance::Chance;
 use crate::store::table::jobs::Turn;
+use crate::store::table::recording_parts::{self, PartRow};
 use crate::store::table::recordings::{self, RecordingRow};
 use crate::store::table::{calls, jobs};
 use crate::store::{Store, StoreError, Tag};
 use crate::upstream::RecordingSource;
-use crate::vault::Vault;
+use crate::vault::{Intake, Vault};
 
 /// What the queue works with.
 #[derive(Clone)]
@@ -73,6 +75,8 @@ struct Runs {
     running: HashMap<RecordingId, Run>,
     /// Held by a run until its file is closed, so that the next run of the same recording finds it gone.
     files: HashMap<RecordingId, Arc<tokio::sync::Mutex<()>>>,
+    /// What can be listened to while it arrives.
+    arriving: HashMap<RecordingId, Weak<Shared>>,
 }
 
 pub(super) struct Inside {
@@ -149,6 +153,72 @@ impl Inside {
     fn number_of(&self, id: &RecordingId) -> Option<u64> {
         self.runs().running.get(id).map(|run| run.number)
     }
+
+    /// A file begins to arrive, or goes on to.
+    pub(super) fn arrives(&self, id: &RecordingId, intake: Intake) -> Arriving {
+        let arriving = Arriving::new(intake);
+        let mut runs = self.runs();
+        runs.arriving.retain(|_, one| one.strong_count() > 0);
+        runs.arriving.insert(id.clone(), Arc::downgrade(&arriving.0));
+        arriving
+    }
+
+    /// What arrives of a recording, or has arrived and is still read.
+    pub(super) fn arriving(&self, id: &RecordingId) -> Option<Arriving> {
+        self.runs().arriving.get(id).and_then(Weak::upgrade).map(Arriving)
+    }
+
+    /// Nothing more comes into the file of which a part is here.
+    pub(super) fn give_up(&self, id: &RecordingId) {
+        if let Some(arriving) = self.arriving(id) {
+            arriving.give_up();
+        }
+        self.runs().arriving.remove(id);
+    }
+
+    /// Keeps what a later run needs to go on.
+    pub(super) async fn keep_part(self: &Arc<Self>, id: &RecordingId, part: PartRow) {
+        let (inside, number, id) = (Arc::clone(self), self.number_of(id), id.clone());
+        let kept = self.parts.store.write(move |tx, _| {
+            if inside.number_of(&id) != number || number.is_none() {
+                return Ok(()); // cancelled meanwhile: nobody goes on
+            }
+            recording_parts::put(tx, &id, &part)
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(code = error.code().as_str(), "a part's key was not kept");
+        }
+    }
+
+    pub(super) async fn forget_part(&self, id: &RecordingId) {
+        let id = id.clone();
+        if let Err(error) = self.parts.store.write(move |tx, _| recording_parts::remove(tx, &id)).await {
+            tracing::warn!(code = error.code().as_str(), "a part's key was not destroyed");
+        }
+    }
+
+    /// Removes the file of a recording that nobody goes on with, when no run has it open any more.
+    async fn drop_part(&self, id: &RecordingId) -> Result<(), StoreError> {
+        self.give_up(id);
+        let file = Arc::clone(self.runs().files.entry(id.clone()).or_default());
+        let _hold = file.lock_owned().await;
+        let of = id.clone();
+        let is_wanted = self.parts.store.read(move |conn| {
+            let is_stored = recordings::get(conn, &of)?.is_some_and(|row| row.state.is_stored());
+            // A wish that came meanwhile has begun anew, or will.
+            Ok(is_stored || recording_parts::get(conn, &of)?.is_some() || ledger::is_running(conn, &of)?)
+        });
+        if is_wanted.await? {
+            return Ok(());
+        }
+        let (vault, id) = (Arc::clone(&self.parts.vault), id.clone());
+        let removed = tokio::task::spawn_blocking(move || vault.remove(&id)).await;
+        if let Ok(Err(error)) = removed {
+            // The sweep at the next start tries again.
+            tracing::debug!(code = error.code().as_str(), "an unfinished file was not removed");
+        }
+        Ok(())
+    }
 }
 
 impl Queue {
@@ -221,9 +291,11 @@ impl Queue {
     /// # Errors
     /// The library's.
     pub async fn cancel(&self, id: &RecordingId) -> Result<Option<RecordingRow>, StoreError> {
+        let of = id.clone();
         let (inside, now, id) = (Arc::clone(&self.inside), self.inside.now(), id.clone());
         let cancelled = self.inside.parts.store.write(move |tx, changes| {
             let stepped = ledger::step(tx, changes, &id, Event::Cancelled, now)?;
+            ledger::settle_part(tx, &id)?;
             if let Some((_, Effect::Abort)) = &stepped
                 && let Some(run) = inside.runs().running.remove(&id)
             {
@@ -236,12 +308,19 @@ impl Queue {
         });
         let row = cancelled.await?;
         self.inside.wake.notify_one();
+        self.inside.drop_part(&of).await?;
         Ok(row)
     }
 
     /// Whether and how long this source is being left alone: what waits for it says so.
     pub fn resting(&self, source: Source) -> Option<Rest> {
         self.inside.parts.source.resting(source)
+    }
+
+    /// What is here of a recording that is arriving, to be listened to; also one that has just arrived, while somebody
+    /// still listens to it.
+    pub fn arriving(&self, id: &RecordingId) -> Option<Arriving> {
+        self.inside.arriving(id)
     }
 
     /// What jobs waited for was done (somebody signed in, freed the disk): those that need a person go on.
@@ -438,6 +517,7 @@ async fn start_next(inside: &Arc<Inside>, turn: Turn, runs: &mut JoinSet<()>) ->
             () = cancel.cancelled() => Ended::With(Event::Interrupted(Interruption::Stopped)),
             ended = fetch(&inside, &id, call_age_ms, &hold) => ended,
         };
+        drop(hold);
         finish(&inside, &id, number, ended).await;
     });
     Ok(true)
@@ -470,23 +550,31 @@ async fn finish(inside: &Arc<Inside>, id: &RecordingId, number: u64, ended: Ende
     let (within, now, of) = (Arc::clone(inside), inside.now(), id.clone());
     let finished = inside.parts.store.write(move |tx, changes| {
         if within.number_of(&of) != Some(number) {
-            return Ok(());
+            return Ok(true);
         }
-        match ended {
-            Ended::With(event @ Event::NotYet { .. }) => {
-                let event = ledger::not_yet(tx, &of, event)?;
-                ledger::step(tx, changes, &of, event, now).map(drop)
+        let event = match ended {
+            Ended::With(event @ Event::NotYet { .. }) => ledger::not_yet(tx, &of, event)?,
+            Ended::With(event) => event,
+            Ended::Arrived(arrived, playable) => {
+                ledger::arrived(tx, changes, &of, arrived, playable, now)?;
+                return Ok(true);
             }
-            Ended::With(event) => ledger::step(tx, changes, &of, event, now).map(drop),
-            Ended::Arrived(arrived, playable) => ledger::arrived(tx, changes, &of, arrived, playable, now).map(drop),
-        }
+        };
+        ledger::step(tx, changes, &of, event, now)?;
+        ledger::settle_part(tx, &of)
     });
-    if let Err(error) = finished.await {
+    let goes_on = finished.await.unwrap_or_else(|error| {
         // The job is still held: it is found stuck, or at the next start.
         tracing::warn!(code = error.code().as_str(), "the end of a run was not written");
+        true
+    });
+    {
+        let mut runs = inside.runs();
+        if runs.running.get(id).is_some_and(|run| run.number == number) {
+            runs.running.remove(id);
+        }
     }
-    let mut runs = inside.runs();
-    if runs.running.get(id).is_some_and(|run| run.number == number) {
-        runs.running.remove(id);
+    if !goes_on && let Err(error) = inside.drop_part(id).await {
+        tracing::debug!(code = error.code().as_str(), "an unfinished file was not removed");
     }
 }

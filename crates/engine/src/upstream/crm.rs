@@ -13,15 +13,14 @@ use aftercall_domain::lead::Lead;
 use aftercall_domain::zone;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth::{REFRESH_AGAIN_AFTER_MS, Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
 use super::http::{Answer, Http, Proof, Question};
 use super::{
-    CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, UpstreamError,
-    sound, wire,
+    CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, SameFile,
+    UpstreamError, Validator, sound, wire,
 };
 
 /// Rows of one page of calls; the server clamps to this.
@@ -79,7 +78,7 @@ impl Crm {
     /// # Errors
     /// [`UpstreamError::Certificate`] where the platform's certificates cannot be read.
     pub fn new(origin: Origin, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
-        let http = Http::new(limits, origin.is_loopback(), clock)?;
+        let http = Http::new(&origin, limits, clock)?;
         Ok(Self { http, origin, session: Session::default(), lists: tokio::sync::Mutex::default() })
     }
 
@@ -387,7 +386,7 @@ impl Crm {
         range: Option<(u64, u64)>,
     ) -> Result<Answer, UpstreamError> {
         let url = self.origin.at(&format!("/api/recordings/file/{}", id.sid()));
-        let answer = self.ask(&Question { method, url, body: None, range, sound: true }).await?;
+        let answer = self.ask(&Question { range, ..Question::sound(method, url) }).await?;
         if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
             return Err(UpstreamError::Changed);
         }
@@ -399,8 +398,8 @@ impl Crm {
         match answer.status() {
             StatusCode::ACCEPTED => Ok(Presence::NotYet { retry_after_ms: answer.retry_after_ms }),
             StatusCode::OK => {
-                is_sound(&answer)?;
-                let total_bytes = length(&answer).ok_or(UpstreamError::NotData)?;
+                sound::check(&answer)?;
+                let total_bytes = sound::length(&answer).ok_or(UpstreamError::NotData)?;
                 Ok(Presence::Here { total_bytes })
             }
             status => Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms: None }),
@@ -412,13 +411,12 @@ impl Crm {
         let status = answer.status();
         match status {
             StatusCode::PARTIAL_CONTENT => {
-                is_sound(&answer)?;
-                let length_bytes = length(&answer);
-                sound::part(answer, (first, last), length_bytes, self.http.limits())
+                sound::check(&answer)?;
+                sound::part(answer, (first, last), self.http.limits())
             }
             StatusCode::OK => {
-                is_sound(&answer)?;
-                let total_bytes = length(&answer).ok_or(UpstreamError::NotData)?;
+                sound::check(&answer)?;
+                let total_bytes = sound::length(&answer).ok_or(UpstreamError::NotData)?;
                 Ok(sound::whole(answer, total_bytes, self.http.limits()))
             }
             status => {
@@ -429,24 +427,24 @@ impl Crm {
     }
 }
 
-fn is_sound(answer: &Answer) -> Result<(), UpstreamError> {
-    let encoded = answer.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity");
-    if encoded || sound::is_page(answer) { Err(UpstreamError::NotAudio) } else { Ok(()) }
-}
-
-/// `Content-Length`. The CRM sends it twice on a 206, with one value; two values have not come through here, because
-/// hyper refuses such an answer.
-fn length(answer: &Answer) -> Option<u64> {
-    answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
 impl RecordingSource for Crm {
     fn head<'a>(&'a self, id: &'a RecordingId) -> BoxFuture<'a, Result<Presence, UpstreamError>> {
         Box::pin(self.recording_head(id))
     }
 
-    fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+    // It has no ETag on a part and does not heed If-Range: it is not sent one.
+    fn range<'a>(
+        &'a self,
+        id: &'a RecordingId,
+        first: u64,
+        last: u64,
+        _same: Option<&'a Validator>,
+    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
         Box::pin(self.recording_range(id, first, last))
+    }
+
+    fn same_file(&self, _id: &RecordingId) -> SameFile {
+        SameFile::ByBytes
     }
 
     fn resting(&self, _of: Source) -> Option<Rest> {

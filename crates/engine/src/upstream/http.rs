@@ -1,6 +1,7 @@
 //! The one place that makes an HTTP client: what it may do, how long it waits and how much it reads.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,16 +9,18 @@ use std::time::Duration;
 use aftercall_domain::backoff;
 use aftercall_domain::clock::Clock;
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, RANGE, REFERER, RETRY_AFTER, SET_COOKIE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, DATE, IF_RANGE, RANGE, REFERER, RETRY_AFTER,
+    SET_COOKIE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::UpstreamError;
 use super::gate::Gate;
 use super::twilio::is_public;
+use super::{Origin, UpstreamError};
 
 /// The server hashes it for its audit: one stable word.
 const USER_AGENT: &str = concat!("Aftercall/", env!("CARGO_PKG_VERSION"));
@@ -63,15 +66,21 @@ pub(super) struct Question {
     pub body: Option<Bytes>,
     /// First and last byte, for sound.
     pub range: Option<(u64, u64)>,
+    /// The range, if it is still the file of this validator; else the whole file.
+    pub if_range: Option<String>,
     pub sound: bool,
 }
 
 impl Question {
     pub(super) fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, body: None, range: None, sound: false }
+        Self { method: Method::GET, url, body: None, range: None, if_range: None, sound: false }
     }
     pub(super) fn post(url: Url, body: Bytes) -> Self {
-        Self { method: Method::POST, url, body: Some(body), range: None, sound: false }
+        Self { method: Method::POST, body: Some(body), ..Self::get(url) }
+    }
+    /// For a recording.
+    pub(super) fn sound(method: Method, url: Url) -> Self {
+        Self { method, sound: true, ..Self::get(url) }
     }
 
     /// It changes something at the server.
@@ -166,6 +175,8 @@ pub(crate) fn failure(status: StatusCode, retry_after_ms: Option<i64>) -> Option
 
 /// The client. Follows no redirect, sends no Referer, retries nothing by itself.
 pub(super) struct Http {
+    /// The only place that is told who asks.
+    own: Option<url::Origin>,
     json: reqwest::Client,
     sound: reqwest::Client,
     limits: Limits,
@@ -188,16 +199,24 @@ fn builder(limits: &Limits, loopback: bool) -> reqwest::ClientBuilder {
     if loopback { builder.no_proxy() } else { builder.https_only(true) }
 }
 
+/// What names lead to. The system's answer, but in tests.
+type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+fn by_the_system() -> Lookup {
+    Arc::new(|name| Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) }))
+}
+
 /// Refuses names that lead into a private network, at the moment of connecting: a name can change what it leads to.
 struct PublicOnly {
     loopback: bool,
+    lookup: Lookup,
 }
 
 impl reqwest::dns::Resolve for PublicOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let loopback = self.loopback;
+        let (loopback, looking) = (self.loopback, (self.lookup)(name.as_str().to_owned()));
         Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = looking.await?;
             let allowed = |ip: std::net::IpAddr| is_public(ip) || (loopback && ip.is_loopback());
             if !found.iter().all(|address| allowed(address.ip())) {
                 return Err("the name leads into a private network".into());
@@ -209,11 +228,24 @@ impl reqwest::dns::Resolve for PublicOnly {
 }
 
 impl Http {
-    pub(super) fn new(limits: Limits, loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+    /// A client for one origin, which may be on the premises.
+    pub(super) fn new(origin: &Origin, limits: Limits, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        let loopback = origin.is_loopback();
         // Building fails where the platform's certificates cannot be read.
         let json = builder(&limits, loopback).gzip(true).build().map_err(|_| UpstreamError::Certificate)?;
         let sound = builder(&limits, loopback).gzip(false).build().map_err(|_| UpstreamError::Certificate)?;
-        Ok(Self {
+        Ok(Self::with(Some(origin.at("/").origin()), json, sound, limits, clock))
+    }
+
+    fn with(
+        own: Option<url::Origin>,
+        json: reqwest::Client,
+        sound: reqwest::Client,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            own,
             json,
             sound,
             limits,
@@ -222,7 +254,7 @@ impl Http {
             requests: AtomicU64::new(0),
             answers: Mutex::default(),
             clock_ahead_ms: AtomicI64::new(UNKNOWN),
-        })
+        }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -250,11 +282,31 @@ impl Http {
     /// A client for addresses that an answer named: it connects to public ones only, whatever their names lead to.
     /// With `loopback` this computer is one too.
     pub(super) fn outside(limits: Limits, loopback: bool, clock: Arc<dyn Clock>) -> Result<Self, UpstreamError> {
+        Self::outside_by(by_the_system(), limits, loopback, clock)
+    }
+
+    /// As [`Http::outside`], with every name leading to these addresses.
+    #[cfg(test)]
+    pub(super) fn looking_up(found: Vec<SocketAddr>, limits: Limits) -> Result<Self, UpstreamError> {
+        let lookup: Lookup = Arc::new(move |_| {
+            let found = found.clone();
+            Box::pin(async move { Ok(found) })
+        });
+        Self::outside_by(lookup, limits, false, Arc::new(aftercall_domain::clock::SystemClock::new()))
+    }
+
+    fn outside_by(
+        lookup: Lookup,
+        limits: Limits,
+        loopback: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, UpstreamError> {
         let client = || {
-            let builder = builder(&limits, loopback).dns_resolver(PublicOnly { loopback }).gzip(false);
+            let public = PublicOnly { loopback, lookup: Arc::clone(&lookup) };
+            let builder = builder(&limits, loopback).dns_resolver(public).gzip(false);
             builder.build().map_err(|_| UpstreamError::Certificate)
         };
-        Ok(Self { json: client()?, sound: client()?, ..Self::new(limits, loopback, clock)? })
+        Ok(Self::with(None, client()?, client()?, limits, clock))
     }
 
     pub(super) fn gate(&self) -> &Gate {
@@ -298,12 +350,15 @@ impl Http {
     /// Sends one question, once, with the headers that say who asks.
     ///
     /// # Errors
-    /// As [`Http::ask`].
+    /// As [`Http::ask`]; [`UpstreamError::ForeignRedirect`], without asking, where they would leave their origin.
     pub(super) async fn ask_as(
         &self,
         question: &Question,
         who: Vec<(HeaderName, HeaderValue)>,
     ) -> Result<Answer, UpstreamError> {
+        if !who.is_empty() && self.own.as_ref() != Some(&question.url.origin()) {
+            return Err(UpstreamError::ForeignRedirect);
+        }
         self.gate.through(question.into(), self.send(question, who), Answer::status).await
     }
 
@@ -317,6 +372,9 @@ impl Http {
         }
         if let Some((first, last)) = question.range {
             request = request.header(RANGE, format!("bytes={first}-{last}"));
+        }
+        if let Some(validator) = &question.if_range {
+            request = request.header(IF_RANGE, validator);
         }
         for (name, value) in who {
             request = request.header(name, value);

@@ -63,7 +63,7 @@ impl Crm {
 
     async fn write_note(&self, method: Method, url: Url, lead: LeadId, content: &str) -> Result<Note, UpstreamError> {
         let body = Bytes::from(serde_json::json!({ "content": content }).to_string());
-        let question = Question { method, url, body: Some(body), range: None, sound: false };
+        let question = Question { method, body: Some(body), ..Question::get(url) };
         let answer = self.ask(&question).await?.taken()?;
         if answer.content_type() == "text/html" {
             return Err(UpstreamError::NotData);

@@ -6,7 +6,7 @@ use aftercall_domain::breaker::Rest;
 use aftercall_domain::ids::{RecordingId, Source};
 use futures_util::future::BoxFuture;
 
-use super::{Piece, Presence, RecordingSource, UpstreamError};
+use super::{Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator};
 
 /// The sources that somebody signed in to.
 #[derive(Clone, Default)]
@@ -36,8 +36,18 @@ impl RecordingSource for Sources {
         Box::pin(async { self.of(id)?.head(id).await })
     }
 
-    fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
-        Box::pin(async move { self.of(id)?.range(id, first, last).await })
+    fn range<'a>(
+        &'a self,
+        id: &'a RecordingId,
+        first: u64,
+        last: u64,
+        same: Option<&'a Validator>,
+    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+        Box::pin(async move { self.of(id)?.range(id, first, last, same).await })
+    }
+
+    fn same_file(&self, id: &RecordingId) -> SameFile {
+        self.of(id).map_or(SameFile::ByValidator, |source| source.same_file(id))
     }
 
     fn resting(&self, of: Source) -> Option<Rest> {

@@ -1,99 +1,110 @@
-//! A recording on its way into the vault. Whatever happens half-way, no file of its final name is left.
+//! A recording on its way into the vault. Whatever happens half-way, no file of its final name is left; what verifies
+//! of an unfinished one is gone on with later.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use aftercall_media::sealed::{Seal, SealedWriter};
+use aftercall_domain::ids::RecordingId;
+use aftercall_media::sealed::{Seal, SealedError, SealedPart};
 
 use super::layout::part_of;
-use super::{StoredFile, VaultError, remove_if_there};
+use super::{StoredFile, Vault, VaultError, remove_if_there, wrap};
 use crate::secrets::{private_new_file, sync_folder};
 
-/// A crash then costs at most this much of what was fetched, and the last sync is short.
-const SYNC_EVERY_BYTES: u64 = 8 * 1024 * 1024;
-
-/// One file that is being sealed. Dropped unfinished, it is removed.
+/// One recording that is arriving: read by whoever listens to it while it is written. Dropped, its file stays; without
+/// its keys in a row it is of no use to anybody, and the next start sweeps it away.
 pub struct Intake {
-    writer: Option<SealedWriter<File>>,
+    sealed: SealedPart<File>,
     part: PathBuf,
     path: PathBuf,
-    file_id: [u8; 16],
-    wrapped_dek: Vec<u8>,
-    synced_bytes: u64,
+    file: StoredFile,
 }
 
-impl Intake {
-    pub(super) fn start(path: PathBuf, seal: &Seal, wrapped_dek: Vec<u8>) -> Result<Self, VaultError> {
-        let part = part_of(&path);
-        // An earlier try's: sealed under a key that nobody kept.
-        remove_if_there(&part)?;
-        let mut intake =
-            Self { writer: None, path, file_id: seal.file_id(), wrapped_dek, synced_bytes: 0, part: part.clone() };
-        intake.writer = Some(SealedWriter::new(private_new_file(&part)?, seal)?);
-        Ok(intake)
-    }
-
-    /// Takes the next bytes of the sound file. Blocks.
+impl Vault {
+    /// Begins a new file of `total_bytes` for a recording, with a key of its own. What an earlier try left is dropped;
+    /// a whole file of that recording stays until the new one replaces it. Blocks.
     ///
     /// # Errors
-    /// `DiskFull`, `Io`. Then abandon it.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), VaultError> {
-        let writer = self.writer.as_mut().ok_or(VaultError::Cipher)?;
-        writer.write_all(bytes)?;
-        if writer.plain_len() - self.synced_bytes >= SYNC_EVERY_BYTES {
-            writer.get_ref().sync_data()?;
-            self.synced_bytes = writer.plain_len();
-        }
-        Ok(())
+    /// `Io`, `DiskFull`, `Cipher`.
+    pub fn begin(&self, id: &RecordingId, total_bytes: u64) -> Result<Intake, VaultError> {
+        let path = self.layout.file(id);
+        self.layout.make_folders(&path)?;
+        let seal = Seal::generate(id.as_str())?;
+        let wrapped_dek = wrap::wrap(&self.kek()?, seal.key(), id)?;
+        let part = part_of(&path);
+        remove_if_there(&part)?;
+        let sealed = SealedPart::create(private_new_file(&part)?, &seal, total_bytes)?;
+        let file = StoredFile { file_id: seal.file_id(), wrapped_dek, plain_len: total_bytes };
+        Ok(Intake { sealed, part, path, file })
     }
 
-    /// Bytes of the sound file so far.
-    pub fn plain_len(&self) -> u64 {
-        self.writer.as_ref().map_or(0, SealedWriter::plain_len)
-    }
-
-    /// Seals the last chunk and makes the file durable under its name; only then may a row say that it is there.
+    /// Goes on with what an earlier run wrote: `file` as [`Intake::keys`] said it. Reads and verifies all of it.
     /// Blocks.
     ///
     /// # Errors
-    /// `DiskFull`, `Io`, `Sealed`. Nothing is left then.
-    pub fn finish(mut self) -> Result<StoredFile, VaultError> {
-        let writer = self.writer.take().ok_or(VaultError::Cipher)?;
-        let sealed = writer.finish().map_err(VaultError::from).and_then(|(file, plain_len)| {
-            file.sync_all()?;
-            fs::rename(&self.part, &self.path)?;
-            sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
-            Ok(plain_len)
-        });
-        match sealed {
-            Ok(plain_len) => {
-                let wrapped_dek = std::mem::take(&mut self.wrapped_dek);
-                Ok(StoredFile { file_id: self.file_id, wrapped_dek, plain_len })
-            }
-            Err(error) => {
-                let _ = remove_if_there(&self.part);
-                Err(error)
-            }
-        }
-    }
-
-    /// Drops what was written. Blocks.
-    ///
-    /// # Errors
-    /// `Io`; the sweep at the next start tries again.
-    pub fn abandon(mut self) -> Result<(), VaultError> {
-        self.writer = None;
-        remove_if_there(&self.part)?;
-        Ok(())
+    /// `Missing`, `WrongKey`, `Sealed` where there is nothing to go on with: begin anew. `Io`.
+    pub fn resume(&self, id: &RecordingId, file: StoredFile) -> Result<Intake, VaultError> {
+        let path = self.layout.file(id);
+        self.layout.refuse_links(&path)?;
+        let part = part_of(&path);
+        let key = wrap::unwrap(&self.kek()?, &file.wrapped_dek, id)?;
+        let seal = Seal::from_parts(key, file.file_id, id.as_str());
+        let sealed = SealedPart::resume(open_to_write(&part)?, &seal, file.plain_len)?;
+        Ok(Intake { sealed, part, path, file })
     }
 }
 
-impl Drop for Intake {
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            // Nobody is left to be told; the sweep at the next start tries again.
-            let _ = remove_if_there(&self.part);
-        }
+impl Intake {
+    /// The chunks, to be written and to be read.
+    pub fn sealed(&self) -> &SealedPart<File> {
+        &self.sealed
     }
+
+    /// What a row keeps so that a later run can go on: the key, wrapped, and how long the file will be.
+    pub fn keys(&self) -> &StoredFile {
+        &self.file
+    }
+
+    /// Seals a chunk at its place. Blocks.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`, `Sealed`. What was there before still is.
+    pub fn put(&self, index: u64, plain: &[u8]) -> Result<(), VaultError> {
+        Ok(self.sealed.put(index, plain)?)
+    }
+
+    /// Makes durable what was sealed so far. Blocks.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`.
+    pub fn sync(&self) -> Result<(), VaultError> {
+        Ok(self.sealed.file().sync_data()?)
+    }
+
+    /// Makes the whole file durable under its name; only then may a row say that it is there. Who reads it goes on
+    /// reading. Blocks.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`; `Sealed` for a file that is not whole. The unfinished file stays.
+    pub fn finish(&self) -> Result<StoredFile, VaultError> {
+        if !self.sealed.is_whole() {
+            return Err(SealedError::Size.into());
+        }
+        self.sealed.file().sync_all()?;
+        fs::rename(&self.part, &self.path)?;
+        sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
+        Ok(self.file.clone())
+    }
+}
+
+/// A link in the vault was planted: it is refused, never followed.
+fn open_to_write(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NOFOLLOW);
+    }
+    options.open(path)
 }

@@ -152,19 +152,6 @@ impl Vault {
         self.kek.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(VaultError::Locked)
     }
 
-    /// Begins a new file for a recording, with a key of its own. What an earlier try left is dropped; a whole file of
-    /// that recording stays until the new one replaces it. Blocks.
-    ///
-    /// # Errors
-    /// `Io`, `DiskFull`, `Cipher`.
-    pub fn begin(&self, id: &RecordingId) -> Result<Intake, VaultError> {
-        let path = self.layout.file(id);
-        self.layout.make_folders(&path)?;
-        let seal = Seal::generate(id.as_str())?;
-        let wrapped_dek = wrap::wrap(&self.kek()?, seal.key(), id)?;
-        Intake::start(path, &seal, wrapped_dek)
-    }
-
     /// Opens a stored file; the header, the length and the last chunk have verified. Any number may be open. Blocks.
     ///
     /// # Errors

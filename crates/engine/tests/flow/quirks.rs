@@ -267,7 +267,7 @@ async fn quirk_12_a_202_of_the_audio_route_is_json_and_never_sound() {
     assert_eq!((status, text(&body, "status")), (202, Some("processing")));
     let presence = profile.crm.head(&id).await.expect("an answer");
     assert!(matches!(presence, Presence::NotYet { retry_after_ms: Some(2_000) }), "{presence:?}");
-    let piece = profile.crm.range(&id, 0, 99).await;
+    let piece = profile.crm.range(&id, 0, 99, None).await;
     assert!(matches!(piece, Err(UpstreamError::Unavailable { status: 202, .. })));
 }
 

@@ -251,7 +251,7 @@ async fn ask(crm: &Crm, recorded: &Recorded) -> Option<Result<String, UpstreamEr
         ("GET", path) if path.starts_with("/api/recordings/file/") => {
             let id = RecordingId::crm(&last.parse().expect("a sid"));
             let (first, last) = recorded.range.unwrap_or((0, 99));
-            match crm.range(&id, first, last).await {
+            match crm.range(&id, first, last, None).await {
                 Ok(piece) => {
                     let (start, total) = (piece.start, piece.total_bytes);
                     let wanted = if recorded.status == 206 { last - first + 1 } else { total };

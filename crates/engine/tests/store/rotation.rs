@@ -42,8 +42,10 @@ fn populate(dir: &Path, choice: &KeyChoice, chain: &Chain) {
     let mac = store.read_blocking(profile::name_mac).expect("the key of names");
     let vault = Vault::open(&dir.join("recordings"), &mac, key.file_kek()).expect("a vault");
     for n in 1..=RECORDINGS {
-        let mut intake = vault.begin(&id(n)).expect("an intake");
-        intake.write(&sound(n)).expect("written");
+        let intake = vault.begin(&id(n), sound(n).len() as u64).expect("an intake");
+        for (index, chunk) in (0..).zip(sound(n).chunks(65_536)) {
+            intake.put(index, chunk).expect("written");
+        }
         let file = intake.finish().expect("finished");
         let row = recordings::RecordingRow {
             state: RecordingState::OnDevice,
@@ -96,7 +98,9 @@ fn same(a: &RootKey, b: &RootKey) -> bool {
     let vault = |key: &RootKey| {
         Vault::open(&dir.path().join("recordings"), &zeroize::Zeroizing::new([5; 32]), key.file_kek()).expect("a vault")
     };
-    let file = vault(a).begin(&id(1)).expect("an intake").finish().expect("finished");
+    let intake = vault(a).begin(&id(1), 1).expect("an intake");
+    intake.put(0, &[1]).expect("written");
+    let file = intake.finish().expect("finished");
     vault(b).reader(&id(1), &file).is_ok()
 }
 

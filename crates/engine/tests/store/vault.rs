@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use aftercall_engine::secrets::{KeyChoice, open_root_key};
-use aftercall_engine::vault::{Known, StoredFile, Swept, Vault};
+use aftercall_engine::vault::{Intake, Known, StoredFile, Swept, Vault};
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
@@ -27,11 +27,18 @@ fn sound(bytes: usize) -> Vec<u8> {
 }
 
 fn store(vault: &Vault, id: &RecordingId, bytes: &[u8]) -> StoredFile {
-    let mut intake = vault.begin(id).expect("an intake");
-    for piece in bytes.chunks(50_000) {
-        intake.write(piece).expect("written");
-    }
+    let intake = vault.begin(id, bytes.len() as u64).expect("an intake");
+    fill(&intake, bytes);
     intake.finish().expect("finished")
+}
+
+fn fill(intake: &Intake, bytes: &[u8]) {
+    if bytes.is_empty() {
+        intake.put(0, &[]).expect("written");
+    }
+    for (index, chunk) in (0..).zip(bytes.chunks(65_536)) {
+        intake.put(index, chunk).expect("written");
+    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -105,17 +112,18 @@ fn an_unfinished_file_never_gets_its_name_and_an_old_one_stays_until_the_new_is_
     let folder = folder();
     let vault = open(folder.path());
     let rec = folder.path().join("recordings");
-    let mut intake = vault.begin(&id(1)).expect("an intake");
-    intake.write(&sound(200_000)).expect("written");
+    let intake = vault.begin(&id(1), 200_000).expect("an intake");
+    fill(&intake, &sound(131_072));
+    assert!(intake.finish().is_err(), "it is not whole");
     assert!(!vault.holds(&id(1)));
+    let keys = intake.keys().clone();
     drop(intake);
-    assert!(files(&rec).is_empty(), "dropped, it is gone");
-    vault.begin(&id(1)).expect("an intake").abandon().expect("abandoned");
-    assert!(files(&rec).is_empty());
+    assert!(vault.reader(&id(1), &keys).is_err());
 
     let first = store(&vault, &id(1), &sound(1000));
-    let mut again = vault.begin(&id(1)).expect("an intake");
-    again.write(&sound(5)).expect("written");
+    assert!(vault.resume(&id(1), keys).is_err(), "the newer file took its place");
+    let again = vault.begin(&id(1), 5).expect("an intake");
+    fill(&again, &sound(5));
     assert_eq!(read(&vault, &id(1), &first), sound(1000));
     let second = again.finish().expect("finished");
     assert_eq!(read(&vault, &id(1), &second), sound(5));
@@ -152,12 +160,8 @@ fn a_sweep_deletes_no_file_that_opens_and_names_the_rows_that_lost_theirs() {
     for n in 1..=3 {
         store(&vault, &id(n), &sound(100));
     }
-    let unfinished = |n| {
-        let mut intake = vault.begin(&id(n)).expect("an intake");
-        intake.write(&sound(10)).expect("written");
-        // As after a crash: nobody drops it.
-        std::mem::forget(intake);
-    };
+    // As after a crash: a file that nobody finished.
+    let unfinished = |n| drop(vault.begin(&id(n), 10).expect("an intake"));
     unfinished(4);
     unfinished(5);
     vault.remove(&id(2)).expect("lost");
@@ -191,11 +195,34 @@ fn a_folder_that_is_a_planted_link_is_refused_for_reading_and_for_writing() {
         fs::rename(shard, &target).expect("moved");
         std::os::unix::fs::symlink(&target, shard).expect("a link");
         assert!(vault.reader(&id(1), &file).is_err());
-        assert!(vault.begin(&id(1)).is_err());
+        assert!(vault.begin(&id(1), 10).is_err());
         fs::remove_file(shard).expect("unlinked");
         fs::rename(&target, shard).expect("moved back");
     }
     assert_eq!(read(&vault, &id(1), &file), sound(10));
+}
+
+#[test]
+fn an_unfinished_file_is_gone_on_with_under_its_own_key_and_under_no_other() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let bytes = sound(300_000);
+    let intake = vault.begin(&id(1), 300_000).expect("an intake");
+    fill(&intake, &bytes[..131_072]);
+    let keys = intake.keys().clone();
+    drop(intake);
+    let reopened = open(folder.path());
+    let again = reopened.resume(&id(1), keys.clone()).expect("gone on with");
+    assert_eq!(again.sealed().stretches(), [(0, 131_072)]);
+    for index in 2..5 {
+        again.put(index as u64, &bytes[index * 65_536..((index + 1) * 65_536).min(300_000)]).expect("written");
+    }
+    let file = again.finish().expect("finished");
+    assert_eq!(read(&reopened, &id(1), &file), bytes);
+    assert!(reopened.resume(&id(2), keys.clone()).is_err(), "of another recording");
+    let other = reopened.begin(&id(3), 300_000).expect("an intake").keys().clone();
+    let crossed = StoredFile { file_id: keys.file_id, ..other };
+    assert!(reopened.resume(&id(3), crossed).is_err(), "another file's id");
 }
 
 proptest! {

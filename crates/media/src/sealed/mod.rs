@@ -1,4 +1,4 @@
-//! `REC1`: a recording sealed in chunks, written once in order and read from any place.
+//! `REC1`: a recording sealed in chunks, each at its own place: written as they come, read from any place.
 //!
 //! ```text
 //! header 64 B   "REC1" | version 1 | suite | log2(chunk) 16 | flags 0 | file_id [16] | 36 zeros | crc32c (BE)
@@ -11,6 +11,7 @@
 //! the same key must not use a nonce for two texts.
 
 mod format;
+mod part;
 mod reader;
 mod writer;
 
@@ -23,6 +24,7 @@ use aftercall_domain::error::{Code, Retry};
 use zeroize::Zeroizing;
 
 pub use format::Suite;
+pub use part::{ChunkBytes, SealedPart};
 pub use reader::{SealedCursor, SealedReader};
 pub use writer::SealedWriter;
 

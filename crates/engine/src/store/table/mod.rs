@@ -18,6 +18,7 @@ pub mod listening;
 pub mod marks;
 pub mod outbox;
 pub mod profile;
+pub mod recording_parts;
 pub mod recordings;
 pub mod sync_state;
 pub mod twilio;

@@ -9,13 +9,13 @@ use aftercall_domain::ids::{RecordingId, Source};
 use aftercall_domain::recording::Fact;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_LENGTH, LOCATION};
+use http::header::LOCATION;
 use http::{Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::super::http::{Answer, Question};
-use super::super::{Body, Piece, Presence, RecordingSource, UpstreamError, sound};
+use super::super::{Body, Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator, sound};
 use super::failure::{self, Refusal};
 use super::redirect::{self, Target};
 use super::sealed::{TAG_BYTES, Wrapped};
@@ -43,6 +43,13 @@ pub(super) struct Facts {
     wrapped: Option<Wrapped>,
 }
 
+/// Which bytes are asked for, and of which file.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    range: (u64, u64),
+    same: Option<&'a Validator>,
+}
+
 /// What the sound's address answered.
 enum Asked {
     Sound(Answer),
@@ -68,8 +75,12 @@ impl Twilio {
     }
 
     /// Follows redirects by hand.
-    async fn follow(&self, url: Url, range: Option<(u64, u64)>) -> Result<Answer, UpstreamError> {
-        let mut question = Question { method: Method::GET, url, body: None, range, sound: true };
+    async fn follow(&self, url: Url, part: Option<Part<'_>>) -> Result<Answer, UpstreamError> {
+        let mut question = Question {
+            range: part.map(|part| part.range),
+            if_range: part.and_then(|part| part.same).map(|same| same.as_str().to_owned()),
+            ..Question::sound(Method::GET, url)
+        };
         let mut own = true;
         for _ in 0..=redirect::HOPS_MAX {
             let answer =
@@ -87,20 +98,15 @@ impl Twilio {
     }
 
     /// Asks for the sound with two channels, and once more with one where two are not to be had.
-    async fn sound(
-        &self,
-        id: &RecordingId,
-        facts: &mut Facts,
-        range: Option<(u64, u64)>,
-    ) -> Result<Asked, UpstreamError> {
+    async fn sound(&self, id: &RecordingId, facts: &mut Facts, part: Option<Part<'_>>) -> Result<Asked, UpstreamError> {
         loop {
-            let answer = self.follow(self.sound_url(id, facts.channels), range).await?;
+            let answer = self.follow(self.sound_url(id, facts.channels), part).await?;
             match answer.status() {
+                // A part that nobody asked for: of what, nobody knows.
+                StatusCode::PARTIAL_CONTENT if part.is_none() => return Err(UpstreamError::Changed),
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
                     // An error is XML here even where success is sound.
-                    if sound::is_page(&answer) {
-                        return Err(UpstreamError::NotAudio);
-                    }
+                    sound::check(&answer)?;
                     return Ok(Asked::Sound(answer));
                 }
                 StatusCode::RANGE_NOT_SATISFIABLE => return Err(UpstreamError::Changed),
@@ -138,7 +144,7 @@ impl Twilio {
             return Err(UpstreamError::KeyMissing);
         }
         let mut facts = Facts { channels: 2, total_bytes: None, wrapped };
-        let answer = match self.sound(id, &mut facts, Some((0, 0))).await? {
+        let answer = match self.sound(id, &mut facts, Some(Part { range: (0, 0), same: None })).await? {
             Asked::NotYet { retry_after_ms } => return Ok(Presence::NotYet { retry_after_ms }),
             Asked::Sound(answer) => answer,
         };
@@ -172,7 +178,7 @@ impl Twilio {
         Ok(total_bytes)
     }
 
-    async fn piece(&self, id: &RecordingId, first: u64, last: u64) -> Result<Piece, UpstreamError> {
+    async fn piece(&self, id: &RecordingId, part: Part<'_>) -> Result<Piece, UpstreamError> {
         let mut facts = match self.known(id) {
             Some(facts) => facts,
             None => {
@@ -183,7 +189,7 @@ impl Twilio {
         if let Some(wrapped) = facts.wrapped.clone() {
             return self.opened(id, &mut facts, &wrapped).await;
         }
-        let answer = match self.sound(id, &mut facts, Some((first, last))).await? {
+        let answer = match self.sound(id, &mut facts, Some(part)).await? {
             // It was there a moment ago.
             Asked::NotYet { retry_after_ms } => {
                 return Err(UpstreamError::Unavailable { status: 202, retry_after_ms });
@@ -191,10 +197,9 @@ impl Twilio {
             Asked::Sound(answer) => answer,
         };
         if answer.status() == StatusCode::PARTIAL_CONTENT {
-            let length_bytes = length(&answer);
-            return sound::part(answer, (first, last), length_bytes, self.http.limits());
+            return sound::part(answer, part.range, self.http.limits());
         }
-        let total_bytes = length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
+        let total_bytes = sound::length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
         Ok(sound::whole(answer, total_bytes, self.http.limits()))
     }
 
@@ -206,7 +211,7 @@ impl Twilio {
             }
             Asked::Sound(answer) => answer,
         };
-        let total_bytes = length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
+        let total_bytes = sound::length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
         if total_bytes > SEALED_BYTES_MAX {
             return Err(UpstreamError::TooLarge);
         }
@@ -219,7 +224,9 @@ impl Twilio {
         let opening = tokio::task::spawn_blocking(move || wrapped.open(&keys, bytes));
         let plain = opening.await.map_err(|_| UpstreamError::Unverified)??;
         let total_bytes = plain.len() as u64;
-        Ok(Piece { start: 0, total_bytes, body: Body::of(Bytes::from_owner(Opened(plain))) })
+        // Whole and verified: there is nothing to go on with later.
+        let body = Body::of(Bytes::from_owner(Opened(plain)));
+        Ok(Piece { start: 0, is_whole: true, total_bytes, validator: None, body })
     }
 }
 
@@ -246,18 +253,7 @@ fn total(answer: &Answer) -> Option<u64> {
     if answer.status() == StatusCode::PARTIAL_CONTENT {
         return sound::part_of(answer).map(|(_, _, total)| total);
     }
-    length(answer)
-}
-
-/// `Content-Length`, which has been seen doubled: `335,335`.
-fn length(answer: &Answer) -> Option<u64> {
-    said_length(answer.headers().get(CONTENT_LENGTH)?.to_str().ok()?)
-}
-
-fn said_length(value: &str) -> Option<u64> {
-    let mut lengths = value.split(',').map(|length| length.trim().parse::<u64>().ok());
-    let first = lengths.next()??;
-    lengths.all(|length| length == Some(first)).then_some(first)
+    sound::length(answer)
 }
 
 impl RecordingSource for Twilio {
@@ -265,8 +261,18 @@ impl RecordingSource for Twilio {
         Box::pin(self.presence(id))
     }
 
-    fn range<'a>(&'a self, id: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
-        Box::pin(self.piece(id, first, last))
+    fn range<'a>(
+        &'a self,
+        id: &'a RecordingId,
+        first: u64,
+        last: u64,
+        same: Option<&'a Validator>,
+    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+        Box::pin(self.piece(id, Part { range: (first, last), same }))
+    }
+
+    fn same_file(&self, _id: &RecordingId) -> SameFile {
+        SameFile::ByValidator
     }
 
     fn resting(&self, _of: Source) -> Option<Rest> {
@@ -275,25 +281,5 @@ impl RecordingSource for Twilio {
 
     fn try_now(&self, _of: Source) {
         self.http.gate().try_now();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::said_length;
-
-    #[test]
-    fn a_doubled_length_is_one_length_when_both_agree() {
-        for (value, read) in [
-            ("335", Some(335)),
-            ("335,335", Some(335)),
-            ("335, 335", Some(335)),
-            ("335,336", None),
-            ("", None),
-            ("x", None),
-            ("-1", None),
-        ] {
-            assert_eq!(said_length(value), read, "{value:?}");
-        }
     }
 }

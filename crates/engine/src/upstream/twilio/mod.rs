@@ -176,7 +176,7 @@ impl Twilio {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, UpstreamError> {
-        let http = Http::new(limits.clone(), origin.is_loopback(), Arc::clone(&clock))?;
+        let http = Http::new(&origin, limits.clone(), Arc::clone(&clock))?;
         let outside = Http::outside(limits, origin.is_loopback(), clock)?;
         let authorization = credentials.header()?;
         Ok(Self {

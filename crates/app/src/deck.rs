@@ -1,7 +1,7 @@
 //! The one recording that is being listened to: where the library meets the player.
 //!
-//! A recording that is not here is asked for, and starts by itself when it has arrived, unless another was chosen or
-//! the wish was taken back. The position is saved every five seconds, on pause, at the end and when the app closes.
+//! A recording that is not here is asked for, and starts by itself with the first of its bytes, unless another was chosen
+//! or the wish was taken back; the rest is heard as it arrives. The position is saved every five seconds, on pause, at the end and when the app closes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::RecordingState;
+use aftercall_engine::queue::Arriving;
 use aftercall_engine::store::table::{listening, recordings};
 use aftercall_engine::store::{ChangeSet, Tag};
 use aftercall_media::Turns;
@@ -25,6 +26,8 @@ use crate::{rows, settings, sound};
 
 /// How often a moving position is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// So much of a recording's beginning is here before it is opened.
+const BEGINNING_BYTES: u64 = 64 * 1024;
 /// A call that stood this close to its end begins at its start.
 const END_MARGIN_MS: i64 = 1_000;
 /// A call is heard when this much of its speech was passed.
@@ -49,8 +52,10 @@ struct Chosen {
     call: Option<CallRow>,
     sid: Option<CallSid>,
     id: Option<RecordingId>,
-    /// Not here yet.
+    /// Nothing of it is here yet.
     waiting: bool,
+    /// What the player reads, while not all of it is here.
+    arriving: Option<Arriving>,
     play_when_here: bool,
     /// Why it could not even be given to the player.
     error: Option<Code>,
@@ -188,6 +193,9 @@ impl Deck {
     pub async fn cancelled(&self, id: &RecordingId) {
         let mut chosen = self.0.chosen.lock().await;
         if chosen.id.as_ref() == Some(id) {
+            if chosen.arriving.as_ref().is_some_and(|arriving| !arriving.is_whole()) {
+                self.lost(&mut chosen).await;
+            }
             chosen.play_when_here = false;
             self.refresh(&mut chosen).await;
             self.show(&mut chosen);
@@ -215,12 +223,74 @@ impl Deck {
             self.0.downloads.want(id).await?;
         }
         self.refresh(chosen).await;
+        self.listen_in(chosen).await;
         Ok(())
+    }
+
+    /// Gives what is arriving to the player, once its beginning is here.
+    async fn listen_in(&self, chosen: &mut Chosen) {
+        if !chosen.waiting || chosen.arriving.is_some() {
+            return;
+        }
+        let (Some(id), Some(sid)) = (chosen.id.clone(), chosen.sid.clone()) else { return };
+        let Some(arriving) = self.0.downloads.arriving(&id) else { return };
+        let beginning = arriving.total_bytes().min(BEGINNING_BYTES);
+        if arriving.is_over() || arriving.here_from(0) < beginning {
+            return;
+        }
+        let listening = match self.0.library.store.read(move |conn| listening::get(conn, &sid)).await {
+            Ok(listening) => listening,
+            Err(error) => {
+                tracing::warn!(code = error.code().as_str(), "where listening stood could not be read");
+                return;
+            }
+        };
+        // Beside the call's own length, the only one that is known by now.
+        let length_ms = chosen.call.as_ref().and_then(|call| call.duration_s).unwrap_or(0).saturating_mul(1_000);
+        let near_end = length_ms > 0 && listening.position_ms > length_ms - END_MARGIN_MS;
+        let start_ms = if near_end { 0 } else { listening.position_ms };
+        chosen.heard = listening.heard;
+        chosen.saved_ms = listening.position_ms;
+        let (coming, play) = (Box::new(sound::Coming::of(&arriving)), chosen.play_when_here);
+        if self.blocking(move |player| player.load_arriving(coming, start_ms, play)).await.is_ok() {
+            chosen.waiting = false;
+            chosen.error = None;
+            chosen.arriving = Some(arriving);
+        }
+    }
+
+    /// The rest of it has arrived: the player has it open already, under whatever name, and goes on. True unless it could
+    /// not be played from there.
+    async fn took_over(&self, chosen: &mut Chosen) -> bool {
+        let Some(arriving) = chosen.arriving.take() else { return false };
+        let failed = matches!(self.0.status.borrow().phase, Phase::Failed(_) | Phase::Idle);
+        if failed || !arriving.is_whole() {
+            return false;
+        }
+        let Some(id) = chosen.id.clone() else { return false };
+        let duration_ms = chosen.call.as_ref().and_then(|call| call.recording.duration_ms).unwrap_or(0);
+        let analysis = self.0.library.store.read(move |conn| recordings::analysis(conn, &id)).await.ok().flatten();
+        let turns = analysis.and_then(|analysis| serde_json::from_str::<Turns>(&analysis.turns).ok());
+        chosen.heard_at_ms = heard_at_ms(turns.as_ref(), duration_ms);
+        true
+    }
+
+    /// Another file comes in place of the one that is listened to, or none: what sounded stops, and goes on with the next
+    /// one if it was playing.
+    async fn lost(&self, chosen: &mut Chosen) {
+        let was_playing = self.0.status.borrow().phase == Phase::Playing;
+        chosen.arriving = None;
+        chosen.waiting = true;
+        chosen.play_when_here |= was_playing;
+        if let Err(error) = self.blocking(|player| player.unload()).await {
+            tracing::warn!(code = error.code().as_str(), "the player did not let go");
+        }
     }
 
     /// Gives the stored recording to the player. What stands in the way is shown, not answered: the call stays chosen.
     async fn give(&self, chosen: &mut Chosen) {
         chosen.waiting = false;
+        chosen.arriving = None;
         chosen.error = None;
         if let Err(error) = self.try_give(chosen).await {
             tracing::warn!(code = error.code().as_str(), "a stored recording could not be opened");
@@ -323,7 +393,11 @@ impl Deck {
         let damaged = matches!(&status.phase, Phase::Failed(error) if error.code() == Code::Damaged);
         let before = chosen.phase.take();
         chosen.phase = Some(status.phase);
-        if damaged && !chosen.waiting && chosen.error.is_none() {
+        if damaged && chosen.arriving.as_ref().is_some_and(|arriving| arriving.is_over() && !arriving.is_whole()) {
+            chosen.play_when_here |= before == Some(Phase::Playing);
+            self.lost(&mut chosen).await;
+            self.listen_in(&mut chosen).await;
+        } else if damaged && !chosen.waiting && chosen.error.is_none() {
             match before {
                 Some(Phase::Playing) => chosen.play_when_here = true,
                 // What was paused stays silent when it comes back: somebody else may be in the room.
@@ -352,9 +426,19 @@ impl Deck {
         let before = chosen.call.clone();
         self.refresh(&mut chosen).await;
         let state = chosen.call.as_ref().map(|call| call.recording.state);
-        if chosen.waiting && state.is_some_and(RecordingState::is_stored) {
-            self.give(&mut chosen).await;
-        } else if chosen.call == before {
+        let stored = state.is_some_and(RecordingState::is_stored);
+        let listens = chosen.arriving.is_some();
+        if stored && (chosen.waiting || listens) {
+            if !listens || !self.took_over(&mut chosen).await {
+                chosen.play_when_here |= listens && self.0.status.borrow().phase == Phase::Playing;
+                self.give(&mut chosen).await;
+            }
+        } else if chosen.arriving.as_ref().is_some_and(|arriving| arriving.is_over() && !arriving.is_whole()) {
+            self.lost(&mut chosen).await;
+        } else if chosen.waiting {
+            self.listen_in(&mut chosen).await;
+        }
+        if chosen.call == before && listens == chosen.arriving.is_some() {
             return;
         }
         self.show(&mut chosen);
@@ -408,6 +492,8 @@ fn idle(speed: f64, volume: f64) -> Status {
         phase: Phase::Idle,
         position_ms: 0,
         duration_ms: 0,
+        estimated: false,
+        buffering: false,
         speed,
         volume: volume as f32,
         output_ms: 0,
@@ -422,27 +508,45 @@ pub(crate) fn empty() -> PlayerState {
 }
 
 fn state_of(chosen: &Chosen, status: &Status) -> PlayerState {
+    // It stands still for want of bytes, and none are on their way: why, its own state says.
+    let is_stuck = status.buffering && chosen.arriving.is_some() && !is_coming(chosen);
     let (phase, error) = match (&status.phase, chosen.error) {
         _ if chosen.id.is_none() => (PlayerPhase::Empty, None),
-        _ if chosen.waiting => (PlayerPhase::Waiting, None),
+        _ if chosen.waiting || is_stuck => (PlayerPhase::Waiting, None),
         (_, Some(error)) => (PlayerPhase::Failed, Some(error)),
         (Phase::Failed(error), None) => (PlayerPhase::Failed, Some(error.code())),
         (Phase::Idle | Phase::Loading, None) => (PlayerPhase::Loading, None),
+        (Phase::Playing, None) if status.buffering => (PlayerPhase::Buffering, None),
         (Phase::Playing, None) => (PlayerPhase::Playing, None),
         (Phase::Paused, None) => (PlayerPhase::Paused, None),
         (Phase::Ended, None) => (PlayerPhase::Ended, None),
     };
     let known_ms = chosen.call.as_ref().and_then(|call| call.recording.duration_ms);
+    let told_ms = if chosen.waiting { 0 } else { status.duration_ms };
     PlayerState {
         phase,
         call: chosen.call.clone(),
         position_ms: if chosen.waiting { 0 } else { status.position_ms },
-        duration_ms: if status.duration_ms > 0 && !chosen.waiting { status.duration_ms } else { known_ms.unwrap_or(0) },
+        duration_ms: if told_ms > 0 { told_ms } else { known_ms.unwrap_or(0) },
+        duration_estimated: told_ms > 0 && status.estimated,
+        here: chosen.arriving.as_ref().filter(|arriving| !arriving.is_whole()).map(parts_here),
         speed: status.speed,
         volume: f64::from(status.volume),
         error,
         revision: chosen.revision,
     }
+}
+
+/// Something of the chosen recording is being fetched, or will be in a moment.
+fn is_coming(chosen: &Chosen) -> bool {
+    chosen.call.as_ref().is_some_and(|call| {
+        matches!(call.recording.state, RecordingState::Queued | RecordingState::Preparing | RecordingState::Downloading)
+    })
+}
+
+fn parts_here(arriving: &Arriving) -> Vec<[f64; 2]> {
+    let total = arriving.total_bytes().max(1) as f64;
+    arriving.stretches().into_iter().map(|(start, end)| [start as f64 / total, end as f64 / total]).collect()
 }
 
 /// The media time at which nine tenths of the speech have gone by: what follows the last words does not count, nor

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aftercall_domain::download::Wish;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::{RecordingId, Source};
-use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
+use aftercall_engine::queue::{Analysed, Analyst, Arriving, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
 use aftercall_engine::store::table::recordings;
 use aftercall_engine::upstream::Sources;
 use aftercall_player::analyse;
@@ -55,6 +55,11 @@ impl Downloads {
     pub async fn cancel(&self, id: &RecordingId) -> Result<(), AppError> {
         self.queue()?.cancel(id).await?;
         Ok(())
+    }
+
+    /// What is here of a recording that is arriving, to be listened to.
+    pub fn arriving(&self, id: &RecordingId) -> Option<Arriving> {
+        self.queue().ok()?.arriving(id)
     }
 
     /// Somebody signed in: what waited for that goes on by itself. Without a queue it goes on when one starts to run

@@ -711,6 +711,8 @@ pub enum PlayerPhase {
     Loading,
     /// Sounding.
     Playing,
+    /// Would sound, and waits for what comes next to arrive; goes on by itself.
+    Buffering,
     /// Standing still.
     Paused,
     /// Played to its end.
@@ -732,6 +734,11 @@ pub struct PlayerState {
     /// Exact length; 0 while unknown.
     #[ts(type = "number")]
     pub duration_ms: i64,
+    /// The length is an estimate: the recording is still arriving.
+    pub duration_estimated: bool,
+    /// While the recording is arriving: the stretches of it that are here, begin and end as parts of the whole (0 to 1),
+    /// in order. Null when it is here or nothing of it is.
+    pub here: Option<Vec<[f64; 2]>>,
     /// Speed, 0.5 to 3.
     pub speed: f64,
     /// Loudness, 0 to 1.

@@ -1,11 +1,12 @@
 //! What can be done with a stored recording: open it, hear it into a file, export it, see who speaks when.
 
 use std::fs::OpenOptions;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::RecordingState;
+use aftercall_engine::queue::{Arriving, ArrivingCursor};
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, Analysis};
 use aftercall_media::{Peaks, Turns};
@@ -29,6 +30,41 @@ const COPY_BYTES: usize = 256 << 10;
 pub(crate) struct Opened {
     pub source: Box<dyn Source>,
     pub duration_ms: i64,
+}
+
+/// A recording that is arriving, as the player reads it: the engine does not know the player.
+pub(crate) struct Coming(ArrivingCursor);
+
+impl Coming {
+    pub fn of(arriving: &Arriving) -> Self {
+        Self(arriving.cursor())
+    }
+}
+
+impl Read for Coming {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Seek for Coming {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl aftercall_player::Arriving for Coming {
+    fn here_from(&self, offset: u64) -> u64 {
+        self.0.arriving().here_from(offset)
+    }
+
+    fn want(&self, offset: u64) {
+        self.0.arriving().want(offset);
+    }
+
+    fn again(&self) -> Box<dyn aftercall_player::Arriving> {
+        Box::new(Self::of(self.0.arriving()))
+    }
 }
 
 /// Opens a stored recording.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::decode::Source;
+use crate::decode::{Arriving, Media, Source};
 use crate::error::PlayerError;
 use crate::fill::{self, Order};
 use crate::machine::{Command, Effect, Event, Input, Phase, State};
@@ -31,8 +31,12 @@ pub struct Status {
     pub phase: Phase,
     /// Media time of what is being played, in milliseconds, whatever the speed.
     pub position_ms: i64,
-    /// The recording's exact length; 0 while unknown.
+    /// The recording's length; 0 while unknown.
     pub duration_ms: i64,
+    /// The length is an estimate: the recording is still arriving.
+    pub estimated: bool,
+    /// It plays, and what comes next has not arrived: it goes on by itself.
+    pub buffering: bool,
     /// 0.5 to 3.
     pub speed: f64,
     /// Linear gain, 0 to 1.
@@ -54,7 +58,7 @@ pub struct Player {
 }
 
 enum Message {
-    Command { command: Command, source: Option<Box<dyn Source>>, reply: SyncSender<Status> },
+    Command { command: Command, media: Option<Media>, reply: SyncSender<Status> },
     Look { reply: SyncSender<Status> },
     Event(Event),
     Close,
@@ -87,7 +91,7 @@ impl Player {
                 rate_hz: 0,
                 orders,
                 link: Arc::new(Link::new()),
-                source: None,
+                media: None,
                 on_status,
                 base: Counters::default(),
                 breakdowns: 0,
@@ -116,7 +120,14 @@ impl Player {
     /// As [`Player::load`], and ends at `end_ms`.
     pub fn load_window(&self, source: Box<dyn Source>, start_ms: i64, end_ms: Option<i64>, play: bool) -> Status {
         let load = Command::Load { from_us: as_us(start_ms), until_us: end_ms.map(as_us), play };
-        self.send(load, Some(source))
+        self.send(load, Some(Media::Whole(source)))
+    }
+
+    /// As [`Player::load`], of a recording that is still arriving: it sounds as soon as its first bytes are here, stands
+    /// still where they end ([`Status::buffering`]) and goes on by itself.
+    pub fn load_arriving(&self, bytes: Box<dyn Arriving>, start_ms: i64, play: bool) -> Status {
+        let load = Command::Load { from_us: as_us(start_ms), until_us: None, play };
+        self.send(load, Some(Media::Arriving(bytes)))
     }
 
     /// Sound. From the beginning, where it stood at the end. Tries again after a failure for want of a device.
@@ -159,8 +170,8 @@ impl Player {
         drop(self);
     }
 
-    fn send(&self, command: Command, source: Option<Box<dyn Source>>) -> Status {
-        self.ask(|reply| Message::Command { command, source, reply })
+    fn send(&self, command: Command, media: Option<Media>) -> Status {
+        self.ask(|reply| Message::Command { command, media, reply })
     }
 
     fn ask(&self, message: impl FnOnce(SyncSender<Status>) -> Message) -> Status {
@@ -219,7 +230,7 @@ struct Control {
     rate_hz: u32,
     orders: SyncSender<Order>,
     link: Arc<Link>,
-    source: Option<Box<dyn Source>>,
+    media: Option<Media>,
     on_status: Box<dyn Fn(Status) + Send>,
     base: Counters,
     /// How often an output broke down.
@@ -242,9 +253,9 @@ impl Control {
             let before = self.state.clone();
             self.look();
             match message {
-                Ok(Message::Command { command, source, reply }) => {
+                Ok(Message::Command { command, media, reply }) => {
                     if let Command::Load { .. } = command {
-                        self.source = source;
+                        self.media = media;
                         self.base =
                             Counters { frames: self.link.frames(), underruns: self.link.underruns(), closed_ms: 0 };
                     }
@@ -305,8 +316,8 @@ impl Control {
     fn carry_out(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::OpenSource { ticket } => {
-                let source = self.source.take()?;
-                self.order(Order::Open { ticket, source });
+                let media = self.media.take()?;
+                self.order(Order::Open { ticket, media });
             }
             Effect::CloseSource => self.order(Order::Close),
             Effect::OpenDevice => return Some(self.open_device()),
@@ -379,8 +390,10 @@ impl Control {
 
     /// Tells when something changed, or when the position has moved for a while.
     fn report(&mut self, before: &State) {
-        let quiet =
-            |state: &State| (state.phase().clone(), state.duration_us(), state.speed(), state.volume(), state.epoch());
+        let quiet = |state: &State| {
+            let told = (state.phase().clone(), state.is_buffering(), state.duration_us(), state.is_estimate());
+            (told, state.speed(), state.volume(), state.epoch())
+        };
         let moved = before.position_us() != self.state.position_us();
         if quiet(before) == quiet(&self.state) && !(moved && self.reported.elapsed() >= REPORT_EVERY) {
             return;
@@ -399,6 +412,8 @@ impl Status {
             phase: state.phase().clone(),
             position_ms: as_ms(state.position_us()),
             duration_ms: as_ms(state.duration_us()),
+            estimated: state.is_estimate(),
+            buffering: state.is_buffering(),
             speed: state.speed(),
             volume: state.volume(),
             output_ms: 0,

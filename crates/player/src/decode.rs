@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aftercall_domain::recording::AudioFacts;
-use aftercall_media::scan::{Container, SampleFormat, Scan, Wav, scan};
+use aftercall_media::scan::{Arrived, ArrivingMp3, Container, SampleFormat, Scan, Wav, begin, scan};
 use symphonia::core::audio::{Channels, Position};
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_MP3, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_F32LE, CODEC_ID_PCM_F64LE, CODEC_ID_PCM_MULAW, CODEC_ID_PCM_S16LE,
@@ -25,9 +25,30 @@ use crate::error::PlayerError;
 pub trait Source: Read + Seek + Send + Sync + 'static {}
 impl<T: Read + Seek + Send + Sync + 'static> Source for T {}
 
+/// The bytes of a recording that is still arriving. A read of what is not here yet fails at once with
+/// [`std::io::ErrorKind::WouldBlock`]: nobody waits on the decode thread, so that no command waits behind it.
+pub trait Arriving: Read + Seek + Send + Sync + 'static {
+    /// Bytes that can be read from `offset` on without a gap.
+    fn here_from(&self, offset: u64) -> u64;
+    /// Somebody listens here: what is missing from `offset` on should come first.
+    fn want(&self, offset: u64);
+    /// The same bytes, with a position of its own.
+    fn again(&self) -> Box<dyn Arriving>;
+}
+
+/// What is decoded.
+pub enum Media {
+    /// All of it is here.
+    Whole(Box<dyn Source>),
+    /// Some of it is.
+    Arriving(Box<dyn Arriving>),
+}
+
 /// What is decoded before the wished sample and thrown away after a seek in an MP3, in milliseconds. A frame takes
 /// bits from the frames before it and overlaps with the last: measured, 250 ms differ.
 const PRE_ROLL_MS: u64 = 450;
+/// A seek looks through so much first of what is here and was not looked at: some ten minutes of it.
+const LOOKS_BEFORE_SEEK: usize = 64;
 /// Frames of a WAV that are decoded at a time.
 const WAV_BLOCK_FRAMES: u64 = 1024;
 
@@ -36,6 +57,10 @@ const WAV_BLOCK_FRAMES: u64 = 1024;
 pub struct Decoder {
     source: Box<dyn Source>,
     scan: Scan,
+    /// While it is arriving.
+    coming: Option<Coming>,
+    /// How far the position was found to be off since that was last asked, in frames.
+    shift_frames: i64,
     codec: Box<dyn AudioDecoder>,
     /// The frame that [`Decoder::read`] gives next.
     position: u64,
@@ -47,6 +72,13 @@ pub struct Decoder {
     samples: Vec<f32>,
     decoded_any: bool,
     damaged: DamagedPackets,
+}
+
+/// A recording that is still arriving.
+struct Coming {
+    bytes: Box<dyn Arriving>,
+    /// Its frames, where those have to be found.
+    mp3: Option<Box<ArrivingMp3<Box<dyn Arriving>>>>,
 }
 
 /// Counts each packet once, however often a listener goes back over it.
@@ -69,6 +101,29 @@ impl Decoder {
     /// Looks through the whole file, then stands at frame 0. A call has one channel or two; others are refused.
     pub fn open(mut source: Box<dyn Source>) -> Result<Self, PlayerError> {
         let scan = guard(|| Ok(scan(&mut *source)?))?;
+        Self::with(source, scan, None)
+    }
+
+    /// Looks at the beginning of a recording that is still arriving, then stands at frame 0. Its length may be an
+    /// estimate until all of it is here ([`Decoder::is_estimate`]).
+    ///
+    /// # Errors
+    /// As [`Decoder::open`]; [`PlayerError::is_not_here`] while too little of it is here: open it again later.
+    pub fn open_arriving(bytes: &dyn Arriving) -> Result<Self, PlayerError> {
+        let source = Box::new(bytes.again());
+        let begun = guard(|| match begin(bytes.again(), bytes.again())? {
+            Arrived::Known(scan) => Ok((scan, None)),
+            Arrived::Mp3(mp3) => Ok((mp3.scan()?, Some(mp3))),
+        });
+        let (scan, mp3) = begun.inspect_err(|error| {
+            if error.is_not_here() {
+                bytes.want(0);
+            }
+        })?;
+        Self::with(source, scan, Some(Coming { bytes: bytes.again(), mp3 }))
+    }
+
+    fn with(source: Box<dyn Source>, scan: Scan, coming: Option<Coming>) -> Result<Self, PlayerError> {
         let channels = scan.facts.channels;
         let layout = match channels {
             1 => Channels::Positioned(Position::FRONT_LEFT),
@@ -89,6 +144,8 @@ impl Decoder {
         let mut decoder = Self {
             source,
             scan,
+            coming,
+            shift_frames: 0,
             codec,
             position: 0,
             next_packet: 0,
@@ -114,9 +171,52 @@ impl Decoder {
     pub fn sample_rate_hz(&self) -> u32 {
         self.scan.facts.sample_rate_hz
     }
-    /// The recording's exact length in frames.
+    /// The recording's length in frames: exact, but for [`Decoder::is_estimate`].
     pub fn total_frames(&self) -> u64 {
-        self.scan.total_samples
+        self.finding().map_or(self.scan.total_samples, |mp3| mp3.samples())
+    }
+    /// Whether the length is an estimate: the recording is still arriving, and nothing in it counts its frames.
+    pub fn is_estimate(&self) -> bool {
+        self.finding().is_some_and(|mp3| mp3.is_estimate())
+    }
+    /// Whether its end is not known yet.
+    pub fn is_arriving(&self) -> bool {
+        self.finding().is_some()
+    }
+    /// By how many frames the position was found to be off since this was last asked: it was an estimate, and has been
+    /// set right.
+    pub fn take_shift_frames(&mut self) -> i64 {
+        std::mem::take(&mut self.shift_frames)
+    }
+
+    fn finding(&self) -> Option<&ArrivingMp3<Box<dyn Arriving>>> {
+        self.coming.as_ref()?.mp3.as_deref()
+    }
+
+    /// Of a recording that is still arriving: looks through some more of what is here. To be called again and again;
+    /// once all of it was looked through, everything is exact.
+    ///
+    /// # Errors
+    /// When what is here cannot be read, or is beyond what is taken.
+    pub fn look_on(&mut self) -> Result<(), PlayerError> {
+        let Some(Coming { bytes, mp3: Some(mp3) }) = &mut self.coming else { return Ok(()) };
+        // What was guessed at and not read is no place: its number is exact as soon as the frames are counted.
+        let place = mp3.known_place_of(self.next_packet);
+        let found = guard(|| Ok(mp3.walk(|offset| bytes.here_from(offset))?));
+        let Some(scan) = found.or_else(|error| if error.is_not_here() { Ok(None) } else { Err(error) })? else {
+            return Ok(());
+        };
+        if let (Container::Mp3(whole), Some(place)) = (&scan.container, place) {
+            let packet = whole.frame_at(place).min(whole.frame_count());
+            let per_packet = i64::from(whole.samples_per_frame);
+            let shift = (packet as i64 - self.next_packet as i64) * per_packet;
+            self.shift_frames += shift;
+            self.position = self.position.saturating_add_signed(shift).min(scan.total_samples);
+            self.next_packet = packet;
+        }
+        self.scan = scan;
+        self.coming = None;
+        Ok(())
     }
     /// The frame that comes next.
     pub fn position(&self) -> u64 {
@@ -133,8 +233,15 @@ impl Decoder {
         u64::try_from((exact + 500_000) / 1_000_000).unwrap_or(u64::MAX).min(self.total_frames())
     }
 
-    /// Goes to a frame, exactly. Behind the end means the end.
+    /// Goes to a frame, exactly, or, where the recording has not arrived up to there, to about that frame. Behind the end
+    /// means the end.
     pub fn seek_to(&mut self, frame: u64) {
+        for _ in 0..LOOKS_BEFORE_SEEK {
+            // What is wrong with it comes out where it is read.
+            if self.finding().is_none() || self.look_on().is_err() {
+                break;
+            }
+        }
         self.position = frame.min(self.total_frames());
         self.codec.reset();
         if let Container::Mp3(mp3) = &self.scan.container {
@@ -151,20 +258,37 @@ impl Decoder {
     ///
     /// # Errors
     /// When the source cannot be read, the decoder breaks down, or the end is reached and nothing could be decoded.
+    /// [`PlayerError::is_not_here`] while the next packet has not arrived: nothing was lost, read again later.
     pub fn read(&mut self, out: &mut Vec<f32>) -> Result<usize, PlayerError> {
-        let left = self.total_frames() - self.position;
+        // The end of what is still arriving is where no frame follows, wherever the estimate has it.
+        let is_open = self.finding().is_some();
+        let left = if is_open { u64::MAX } else { self.total_frames().saturating_sub(self.position) };
         if left == 0 {
             return Ok(0);
         }
-        let frames = guard(|| match self.scan.container {
+        let read = guard(|| match self.scan.container {
             Container::Mp3(_) => self.read_mp3(left, out),
             Container::Wav(wav) => self.read_wav(wav, left, out),
+        });
+        let frames = read.inspect_err(|error| {
+            if let Some(coming) = self.coming.as_ref().filter(|_| error.is_not_here()) {
+                coming.bytes.want(self.place());
+            }
         })?;
         self.position += frames;
-        if self.position == self.total_frames() && !self.decoded_any {
+        if (frames == 0 || (!is_open && self.position == self.total_frames())) && !self.decoded_any {
             return Err(PlayerError::NothingDecoded);
         }
         Ok(frames as usize)
+    }
+
+    /// The byte that is read next.
+    fn place(&self) -> u64 {
+        match (&self.scan.container, self.finding()) {
+            (Container::Wav(wav), _) => wav.data_offset + self.position * u64::from(wav.frame_bytes),
+            (Container::Mp3(_), Some(mp3)) => mp3.place_of(self.next_packet),
+            (Container::Mp3(mp3), None) => mp3.frame_offset(self.next_packet).unwrap_or(0),
+        }
     }
 
     fn read_mp3(&mut self, left: u64, out: &mut Vec<f32>) -> Result<u64, PlayerError> {
@@ -173,10 +297,18 @@ impl Decoder {
         let per_packet = u64::from(mp3.samples_per_frame);
         loop {
             let packet = self.next_packet;
+            let finding = self.coming.as_mut().and_then(|coming| coming.mp3.as_deref_mut());
+            let is_open = finding.is_some();
+            let there = match finding {
+                Some(finding) => finding.read_frame(packet, &mut self.bytes)?,
+                None => mp3
+                    .read_frame(&mut self.source, packet, &mut self.bytes)
+                    .map_err(|error| PlayerError::Read(error.kind()))?,
+            };
             self.next_packet += 1;
-            let there = mp3
-                .read_frame(&mut self.source, packet, &mut self.bytes)
-                .map_err(|error| PlayerError::Read(error.kind()))?;
+            if !there && is_open {
+                return Ok(0);
+            }
             if !there {
                 // Shorter than the scan found it: what was promised is silence.
                 out.resize(out.len() + left as usize * channels, 0.0);

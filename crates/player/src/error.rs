@@ -57,6 +57,11 @@ pub enum PlayerError {
 }
 
 impl PlayerError {
+    /// The bytes that come next have not arrived yet.
+    pub fn is_not_here(&self) -> bool {
+        matches!(self, Self::Read(ErrorKind::WouldBlock))
+    }
+
     /// The code under which this crosses to the window and to scripts.
     pub fn code(&self) -> Code {
         match self {

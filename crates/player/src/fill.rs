@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rtrb::Producer;
 
-use crate::decode::{Decoder, Source};
+use crate::decode::{Arriving, Decoder, Media};
 use crate::error::PlayerError;
 use crate::machine::Event;
 use crate::passage::Passage;
@@ -20,6 +20,10 @@ use crate::ring::{BLOCK_FRAMES, Block, LANES};
 use crate::shape;
 
 const FULL_RING_WAIT: Duration = Duration::from_millis(10);
+/// What has not arrived is looked for again after this.
+const MISSING_WAIT: Duration = Duration::from_millis(20);
+/// A length that is found to be off by less is not worth telling before it is exact.
+const MEASURE_US: u64 = 500_000;
 
 /// What the control thread wants made.
 pub enum Order {
@@ -28,7 +32,7 @@ pub enum Order {
         /// Comes back with the event.
         ticket: u64,
         /// Its bytes.
-        source: Box<dyn Source>,
+        media: Media,
     },
     /// Forget the recording.
     Close,
@@ -47,8 +51,8 @@ pub enum Order {
         epoch: u64,
         /// From here.
         from_us: u64,
-        /// Up to here.
-        until_us: u64,
+        /// Up to here; none = to the end.
+        until_us: Option<u64>,
         /// At this speed.
         speed: f64,
     },
@@ -79,15 +83,26 @@ struct Filling {
     /// A block that found no room.
     waiting: Option<Block>,
     all_given: bool,
+    /// The next packet has not arrived.
+    missing: bool,
+    /// That was told, because nothing was left to be heard.
+    told_starved: bool,
+}
+
+/// What was told of the length of a recording that is arriving.
+struct Length {
+    ticket: u64,
+    duration_us: u64,
+    estimated: bool,
 }
 
 /// Runs until the control thread lets go of its end. `report` may block for a moment, never for long.
 pub fn run(orders: &Receiver<Order>, report: &dyn Fn(Event)) {
-    let mut worker = Worker { decoder: None, attached: None, filling: None };
+    let mut worker = Worker { decoder: None, opening: None, length: None, attached: None, filling: None };
     loop {
         let order = match worker.pace() {
             Pace::Idle => orders.recv().map_err(|_| TryRecvError::Disconnected),
-            Pace::RingFull => orders.recv_timeout(FULL_RING_WAIT).map_err(|error| match error {
+            Pace::After(wait) => orders.recv_timeout(wait).map_err(|error| match error {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             }),
@@ -122,12 +137,15 @@ pub fn run(orders: &Receiver<Order>, report: &dyn Fn(Event)) {
 
 enum Pace {
     Idle,
-    RingFull,
+    After(Duration),
     Busy,
 }
 
 struct Worker {
     decoder: Option<Decoder>,
+    /// A recording of which too little is here to open it.
+    opening: Option<(u64, Box<dyn Arriving>)>,
+    length: Option<Length>,
     attached: Option<Attached>,
     filling: Option<Filling>,
 }
@@ -135,31 +153,38 @@ struct Worker {
 impl Worker {
     fn pace(&self) -> Pace {
         match &self.filling {
-            None => Pace::Idle,
-            Some(filling) if filling.all_given => Pace::Idle,
-            Some(filling) if filling.waiting.is_some() => Pace::RingFull,
-            Some(_) => Pace::Busy,
+            _ if self.opening.is_some() => Pace::After(MISSING_WAIT),
+            Some(filling) if filling.missing => Pace::After(MISSING_WAIT),
+            Some(filling) if filling.waiting.is_some() => Pace::After(FULL_RING_WAIT),
+            Some(filling) if !filling.all_given => Pace::Busy,
+            // Its end and its exact length are still to be found.
+            _ if self.decoder.as_ref().is_some_and(Decoder::is_arriving) => Pace::After(MISSING_WAIT),
+            _ => Pace::Idle,
         }
     }
 
     fn obey(&mut self, order: Order, report: &dyn Fn(Event)) {
         match order {
-            Order::Open { ticket, source } => {
+            Order::Open { ticket, media } => {
                 self.filling = None;
                 self.decoder = None;
-                match Decoder::open(source) {
-                    Ok(decoder) => {
-                        let rate = u64::from(decoder.sample_rate_hz());
-                        let duration_us = decoder.total_frames() * 1_000_000 / rate;
-                        self.decoder = Some(decoder);
-                        report(Event::Opened { ticket, duration_us });
+                self.length = None;
+                match media {
+                    Media::Whole(source) => {
+                        self.opening = None;
+                        self.opened(ticket, Decoder::open(source), report);
                     }
-                    Err(error) => report(Event::OpenFailed { ticket, error }),
+                    Media::Arriving(bytes) => {
+                        self.opening = Some((ticket, bytes));
+                        self.open(report);
+                    }
                 }
             }
             Order::Close => {
                 self.filling = None;
                 self.decoder = None;
+                self.opening = None;
+                self.length = None;
             }
             Order::Attach { ring, rate_hz } => {
                 self.filling = None;
@@ -172,7 +197,7 @@ impl Worker {
             Order::Start { epoch, from_us, until_us, speed } => {
                 self.filling = None;
                 let (Some(decoder), Some(attached)) = (&mut self.decoder, &self.attached) else { return };
-                match Filling::begin(decoder, attached.rate_hz, epoch, from_us..until_us, speed) {
+                match Filling::begin(decoder, attached.rate_hz, epoch, (from_us, until_us), speed) {
                     Ok(filling) => self.filling = Some(filling),
                     Err(error) => report(Event::FillFailed { epoch, error }),
                 }
@@ -181,17 +206,92 @@ impl Worker {
         }
     }
 
+    /// Opens what is arriving, if enough of it is here.
+    fn open(&mut self, report: &dyn Fn(Event)) {
+        let Some((ticket, bytes)) = self.opening.take() else { return };
+        match Decoder::open_arriving(&*bytes) {
+            Err(error) if error.is_not_here() => self.opening = Some((ticket, bytes)),
+            opened => self.opened(ticket, opened, report),
+        }
+    }
+
+    fn opened(&mut self, ticket: u64, opened: Result<Decoder, PlayerError>, report: &dyn Fn(Event)) {
+        match opened {
+            Ok(decoder) => {
+                let (duration_us, estimated) = (duration_us(&decoder), decoder.is_estimate());
+                self.length = Some(Length { ticket, duration_us, estimated });
+                self.decoder = Some(decoder);
+                report(Event::Opened { ticket, duration_us, estimated });
+            }
+            Err(error) => report(Event::OpenFailed { ticket, error }),
+        }
+    }
+
+    /// Looks through some more of what is arriving, and tells what that makes of its length.
+    fn measure(&mut self, report: &dyn Fn(Event)) {
+        let (Some(decoder), Some(length)) = (&mut self.decoder, &mut self.length) else { return };
+        if !decoder.is_arriving() {
+            return;
+        }
+        if let Err(error) = decoder.look_on() {
+            // Where it is listened to, the same comes out.
+            tracing::debug!(code = error.code().as_str(), "a recording that is arriving cannot be looked through");
+            return;
+        }
+        let shift_us = decoder.take_shift_frames() as f64 * 1e6 / f64::from(decoder.sample_rate_hz());
+        if let Some(filling) = &mut self.filling {
+            filling.start_us += shift_us;
+        }
+        let (duration_us, estimated) = (duration_us(decoder), decoder.is_estimate());
+        let is_exact = !decoder.is_arriving() && duration_us != length.duration_us;
+        if estimated != length.estimated || is_exact || duration_us.abs_diff(length.duration_us) >= MEASURE_US {
+            (length.duration_us, length.estimated) = (duration_us, estimated);
+            report(Event::Measured { ticket: length.ticket, duration_us, estimated });
+        }
+    }
+
     fn fill(&mut self, report: &dyn Fn(Event)) {
+        if self.opening.is_some() {
+            self.open(report);
+        }
+        self.measure(report);
         let (Some(decoder), Some(attached), Some(filling)) = (&mut self.decoder, &mut self.attached, &mut self.filling)
         else {
             return;
         };
-        if let Err(error) = filling.make(decoder, &mut attached.ring) {
-            let epoch = filling.epoch;
-            self.filling = None;
-            report(Event::FillFailed { epoch, error });
+        if filling.all_given {
+            return;
+        }
+        let made = filling.make(decoder, &mut attached.ring);
+        let room = attached.ring.buffer().capacity();
+        let left = room - attached.ring.slots();
+        filling.missing = matches!(&made, Err(error) if error.is_not_here());
+        let epoch = filling.epoch;
+        match made {
+            Err(error) if error.is_not_here() => {
+                // As long as something is left to be heard it may come in time.
+                if left == 0 && !filling.told_starved {
+                    filling.told_starved = true;
+                    report(Event::Starved { epoch });
+                }
+            }
+            Err(error) => {
+                self.filling = None;
+                report(Event::FillFailed { epoch, error });
+            }
+            Ok(()) => {
+                if filling.told_starved && (left * 2 >= room || filling.all_given) {
+                    filling.told_starved = false;
+                    report(Event::Fed { epoch });
+                }
+            }
         }
     }
+}
+
+fn duration_us(decoder: &Decoder) -> u64 {
+    let frames = u128::from(decoder.total_frames()) * 1_000_000;
+    u64::try_from(frames / u128::from(decoder.sample_rate_hz())).unwrap_or(u64::MAX)
 }
 
 impl Filling {
@@ -199,12 +299,11 @@ impl Filling {
         decoder: &mut Decoder,
         rate_hz: u32,
         epoch: u64,
-        window_us: std::ops::Range<u64>,
+        (from_us, until_us): (u64, Option<u64>),
         speed: f64,
     ) -> Result<Self, PlayerError> {
-        let start = decoder.frame_at_us(window_us.start);
-        // Microseconds are rounded down: the last ones mean the recording's end.
-        let end = decoder.frame_at_us(window_us.end).max(start);
+        let start = decoder.frame_at_us(from_us);
+        let end = until_us.map_or(u64::MAX, |until_us| decoder.frame_at_us(until_us).max(start));
         let resample = Resample::new(decoder.sample_rate_hz(), rate_hz, decoder.channels())?;
         let passage = Passage::begin(decoder, start..end, speed)?;
         Ok(Self {
@@ -220,6 +319,8 @@ impl Filling {
             decoded: false,
             waiting: None,
             all_given: false,
+            missing: false,
+            told_starved: false,
         })
     }
 

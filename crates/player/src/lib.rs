@@ -22,7 +22,7 @@ pub mod stretch;
 
 pub use analyse::{Analysis, analyse};
 pub use control::{Player, Status};
-pub use decode::{Decoder, Source};
+pub use decode::{Arriving, Decoder, Source};
 pub use error::PlayerError;
 pub use machine::Phase;
 pub use output::OutputChoice;

@@ -57,8 +57,29 @@ pub enum Event {
     Opened {
         /// Of which load.
         ticket: u64,
-        /// Its exact length.
+        /// Its length.
         duration_us: u64,
+        /// The length is an estimate: the recording is still arriving.
+        estimated: bool,
+    },
+    /// More is known of the length of a recording that is arriving.
+    Measured {
+        /// Of which load.
+        ticket: u64,
+        /// Its length.
+        duration_us: u64,
+        /// It still is an estimate.
+        estimated: bool,
+    },
+    /// What comes next has not arrived, and nothing is left to be heard.
+    Starved {
+        /// While making sound for this epoch.
+        epoch: u64,
+    },
+    /// It has arrived.
+    Fed {
+        /// Of which epoch.
+        epoch: u64,
     },
     /// The recording cannot be opened.
     OpenFailed {
@@ -130,8 +151,8 @@ pub enum Effect {
         epoch: u64,
         /// Media time of the first frame.
         from_us: u64,
-        /// First moment that is not played.
-        until_us: u64,
+        /// First moment that is not played; none = the recording's end.
+        until_us: Option<u64>,
         /// Its speed.
         speed: f64,
     },
@@ -145,7 +166,14 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Extent {
     duration_us: u64,
-    until_us: u64,
+    estimated: bool,
+    until_us: Option<u64>,
+}
+
+impl Extent {
+    fn end_us(self) -> u64 {
+        self.until_us.map_or(self.duration_us, |until_us| until_us.min(self.duration_us))
+    }
 }
 
 /// What the recording that is being opened shall do.
@@ -171,6 +199,8 @@ pub struct State {
     device_open: bool,
     /// Sound for the current epoch is being made or was made.
     filled: bool,
+    /// What comes next has not arrived.
+    starved: bool,
 }
 
 impl Default for State {
@@ -186,6 +216,7 @@ impl Default for State {
             ticket: 0,
             device_open: false,
             filled: false,
+            starved: false,
         }
     }
 }
@@ -199,9 +230,17 @@ impl State {
     pub fn position_us(&self) -> u64 {
         self.position_us
     }
-    /// The recording's exact length in microseconds; 0 while unknown.
+    /// The recording's length in microseconds; 0 while unknown.
     pub fn duration_us(&self) -> u64 {
         self.extent.map_or(0, |extent| extent.duration_us)
+    }
+    /// The length is an estimate: the recording is still arriving.
+    pub fn is_estimate(&self) -> bool {
+        self.extent.is_some_and(|extent| extent.estimated)
+    }
+    /// It would sound if what comes next had arrived.
+    pub fn is_buffering(&self) -> bool {
+        self.starved && self.phase == Phase::Playing
     }
     /// 0.5 to 3.
     pub fn speed(&self) -> f64 {
@@ -271,7 +310,7 @@ impl State {
                     self.position_us = to_us;
                 }
                 let Some(extent) = self.extent else { return Vec::new() };
-                self.position_us = to_us.min(extent.until_us);
+                self.position_us = to_us.min(extent.end_us());
                 if self.phase == Phase::Ended {
                     self.phase = Phase::Paused;
                 }
@@ -296,12 +335,31 @@ impl State {
 
     fn event(&mut self, event: Event) -> Vec<Effect> {
         match event {
-            Event::Opened { ticket, duration_us } if ticket == self.ticket && self.phase == Phase::Loading => {
-                let until_us = self.intent.until_us.map_or(duration_us, |until_us| until_us.min(duration_us));
-                self.extent = Some(Extent { duration_us, until_us });
-                self.position_us = self.position_us.min(until_us);
+            Event::Opened { ticket, duration_us, estimated }
+                if ticket == self.ticket && self.phase == Phase::Loading =>
+            {
+                let extent = Extent { duration_us, estimated, until_us: self.intent.until_us };
+                self.extent = Some(extent);
+                self.position_us = self.position_us.min(extent.end_us());
                 self.phase = Phase::Paused;
                 if self.intent.play { self.play() } else { self.restart() }
+            }
+            Event::Measured { ticket, duration_us, estimated } if ticket == self.ticket => {
+                if let Some(extent) = &mut self.extent {
+                    (extent.duration_us, extent.estimated) = (duration_us, estimated);
+                }
+                if self.phase == Phase::Ended {
+                    self.position_us = self.extent.map_or(self.position_us, Extent::end_us);
+                }
+                Vec::new()
+            }
+            Event::Starved { epoch } if epoch == self.epoch => {
+                self.starved = true;
+                vec![Effect::Run(false)]
+            }
+            Event::Fed { epoch } if epoch == self.epoch => {
+                self.starved = false;
+                vec![Effect::Run(self.phase == Phase::Playing)]
             }
             Event::OpenFailed { ticket, error } if ticket == self.ticket && self.phase == Phase::Loading => {
                 self.phase = Phase::Failed(error);
@@ -313,7 +371,9 @@ impl State {
             }
             Event::Drained { epoch } if epoch == self.epoch && self.phase == Phase::Playing => {
                 self.phase = Phase::Ended;
-                self.position_us = self.extent.map_or(self.position_us, |extent| extent.until_us);
+                if let Some(extent) = self.extent.filter(|extent| !extent.estimated) {
+                    self.position_us = extent.end_us();
+                }
                 self.filled = false;
                 vec![Effect::Run(false)]
             }
@@ -354,6 +414,9 @@ impl State {
                 vec![Effect::Run(false), Effect::CloseDevice, self.hush()]
             }
             Event::Opened { .. }
+            | Event::Measured { .. }
+            | Event::Starved { .. }
+            | Event::Fed { .. }
             | Event::OpenFailed { .. }
             | Event::Heard { .. }
             | Event::Drained { .. }
@@ -363,7 +426,9 @@ impl State {
 
     fn play(&mut self) -> Vec<Effect> {
         let Some(extent) = self.extent else { return Vec::new() };
-        if self.phase == Phase::Ended || self.position_us >= extent.until_us {
+        // Behind the end of an estimate there may be more.
+        let at_end = self.position_us >= extent.end_us() && !extent.estimated;
+        if self.phase == Phase::Ended || at_end {
             self.position_us = 0;
             self.filled = false;
         }
@@ -372,7 +437,7 @@ impl State {
             return vec![Effect::OpenDevice];
         }
         let mut effects = if self.filled { Vec::new() } else { self.restart() };
-        effects.push(Effect::Run(true));
+        effects.push(Effect::Run(!self.starved));
         effects
     }
 
@@ -384,17 +449,23 @@ impl State {
         }
         self.epoch += 1;
         self.filled = true;
-        vec![Effect::Start {
+        let start = Effect::Start {
             epoch: self.epoch,
             from_us: self.position_us,
             until_us: extent.until_us,
             speed: self.speed,
-        }]
+        };
+        // What was missing for the epoch before may be here for this one.
+        if std::mem::take(&mut self.starved) {
+            return vec![start, Effect::Run(self.phase == Phase::Playing)];
+        }
+        vec![start]
     }
 
     fn hush(&mut self) -> Effect {
         self.epoch += 1;
         self.filled = false;
+        self.starved = false;
         Effect::Hush { epoch: self.epoch }
     }
 }

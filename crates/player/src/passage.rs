@@ -24,8 +24,9 @@ impl Passage {
         if window.end < window.start {
             return Err(PlayerError::InvalidInput);
         }
-        let end = window.end.min(decoder.total_frames());
-        let start = window.start.min(end);
+        // The end of what is still arriving is where it ends, not where the estimate has it.
+        let end = if decoder.is_arriving() { window.end } else { window.end.min(decoder.total_frames()) };
+        let start = window.start.min(end).min(decoder.total_frames());
         let mut stretch = Stretch::new(decoder.sample_rate_hz(), decoder.channels(), speed)?;
         let lead = stretch.lead_frames() as u64;
         let past = lead.min(start);

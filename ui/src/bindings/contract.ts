@@ -895,7 +895,7 @@ play: boolean, };
 /**
  * What the player does.
  */
-export type PlayerPhase = "empty" | "waiting" | "loading" | "playing" | "paused" | "ended" | "failed";
+export type PlayerPhase = "empty" | "waiting" | "loading" | "playing" | "buffering" | "paused" | "ended" | "failed";
 
 /**
  * Where to go.
@@ -935,6 +935,15 @@ position_ms: number,
  * Exact length; 0 while unknown.
  */
 duration_ms: number, 
+/**
+ * The length is an estimate: the recording is still arriving.
+ */
+duration_estimated: boolean, 
+/**
+ * While the recording is arriving: the stretches of it that are here, begin and end as parts of the whole (0 to 1),
+ * in order. Null when it is here or nothing of it is.
+ */
+here: Array<[number, number]> | null, 
 /**
  * Speed, 0.5 to 3.
  */

@@ -9,6 +9,8 @@ const EMPTY: PlayerState = {
   call: null,
   position_ms: 0,
   duration_ms: 0,
+  duration_estimated: false,
+  here: null,
   speed: 1,
   volume: 1,
   error: null,
@@ -56,7 +58,7 @@ export class Player {
 
   /** It has a recording in it that can be played, paused and sought in. */
   get ready(): boolean {
-    return ['playing', 'paused', 'ended'].includes(this.state.phase);
+    return ['playing', 'buffering', 'paused', 'ended'].includes(this.state.phase);
   }
 
   async open(): Promise<void> {
@@ -70,6 +72,7 @@ export class Player {
   playPause(): Promise<void> {
     switch (this.state.phase) {
       case 'playing':
+      case 'buffering':
         return this.#run('player_pause', {});
       case 'paused':
       case 'ended':

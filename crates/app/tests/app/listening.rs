@@ -1,7 +1,7 @@
 use aftercall_app::start::{Access, Boot};
 use aftercall_player::OutputChoice;
 use aftercall_player::output::headless::Headless;
-use aftercall_sandbox::Options;
+use aftercall_sandbox::{Options, Script};
 use serde_json::json;
 
 use crate::world::{World, arrived, ask_for, id_of, refused, tamper, until};
@@ -22,6 +22,90 @@ async fn a_recording_that_is_not_here_is_asked_for_and_starts_by_itself() {
     let state = ask_for(&boot, "player_state", json!({})).await;
     assert!(state["duration_ms"].as_i64().unwrap() > 0, "the length is known with the first sound");
     assert_eq!(state["call"]["recording"]["state"], "on_device");
+    boot.close().await;
+}
+
+/// A quarter of an hour, arriving in a few seconds.
+async fn slowly(script: &str) -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let call = include_bytes!("../../../sandbox/recordings/call-dual-45s.mp3");
+    std::fs::write(folder.path().join("long.mp3"), call.repeat(20)).unwrap();
+    let options = Options {
+        calls: 40,
+        leads: 12,
+        prepare_polls: 0,
+        recordings: Some(folder.path().to_owned()),
+        script: Script::parse(script).unwrap(),
+        ..Options::default()
+    };
+    (World::new(options).await, folder)
+}
+
+const SLOWLY: &str =
+    r#"{"match": {"method": "GET", "path": "/api/recordings/file/*"}, "do": [{"drip_bytes_per_s": 400000}]}"#;
+
+#[tokio::test]
+async fn a_recording_sounds_while_it_arrives_and_a_jump_ahead_is_fetched_first() {
+    let (world, _folder) = slowly(&format!("[{SLOWLY}]")).await;
+    let boot = world.synced().await;
+    let id = id_of(&world.call(0));
+    ask_for(&boot, "player_load", json!({"id": id, "play": true})).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    let state = ask_for(&boot, "player_state", json!({})).await;
+    assert_eq!(state["call"]["recording"]["state"], "downloading", "{state}");
+    let here = state["here"].as_array().unwrap().clone();
+    assert!(here[0][0] == 0.0 && here[0][1].as_f64().unwrap() < 0.6, "{here:?}");
+    let (length_ms, estimated) = (state["duration_ms"].as_i64().unwrap(), state["duration_estimated"].clone());
+    assert!((890_000..=910_000).contains(&length_ms) && estimated == true, "{length_ms} {estimated}");
+
+    let state = ask_for(&boot, "player_seek", json!({"position_ms": 800_000})).await;
+    assert!((799_000..=801_000).contains(&state["position_ms"].as_i64().unwrap()));
+    until(|| async {
+        ask_for(&boot, "player_state", json!({})).await["here"].as_array().is_some_and(|here| here.len() > 1)
+    })
+    .await;
+    until(|| async {
+        let state = ask_for(&boot, "player_state", json!({})).await;
+        state["phase"] == "playing" && state["position_ms"].as_i64().unwrap() > 800_200
+    })
+    .await;
+    until(|| async { ask_for(&boot, "player_state", json!({})).await["call"]["recording"]["state"] == "on_device" })
+        .await;
+    until(|| async { ask_for(&boot, "player_state", json!({})).await["duration_estimated"] == false }).await;
+    let state = ask_for(&boot, "player_state", json!({})).await;
+    assert_eq!(state["phase"], "playing", "the whole file took over");
+    assert!(state["here"].is_null() && state["position_ms"].as_i64().unwrap() > 800_200, "{state}");
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn what_is_cancelled_while_it_is_heard_falls_silent() {
+    let (world, _folder) = slowly(&format!("[{SLOWLY}]")).await;
+    let boot = world.synced().await;
+    let id = id_of(&world.call(0));
+    ask_for(&boot, "player_load", json!({"id": id, "play": true})).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    ask_for(&boot, "recording_cancel", json!({"id": id})).await;
+    until(|| async { phase(&boot).await == "waiting" }).await;
+    assert_eq!(ask_for(&boot, "player_state", json!({})).await["call"]["recording"]["state"], "ready_online");
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_is_heard_on_when_it_goes_on() {
+    let cut =
+        r#"{"match": {"method": "GET", "path": "/api/recordings/file/*"}, "nth": "1", "do": [{"cut_after": 150000}]}"#;
+    let (world, _folder) = slowly(&format!("[{cut}, {SLOWLY}]")).await;
+    let boot = world.synced().await;
+    let id = id_of(&world.call(0));
+    ask_for(&boot, "player_load", json!({"id": id, "play": true})).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    ask_for(&boot, "player_seek", json!({"position_ms": 30_000})).await;
+    until(|| async {
+        let state = ask_for(&boot, "player_state", json!({})).await;
+        state["phase"] == "playing" && state["position_ms"].as_i64().unwrap() > 36_000
+    })
+    .await;
     boot.close().await;
 }
 

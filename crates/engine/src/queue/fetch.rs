@@ -110,6 +110,10 @@ async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, h
         }
         Looked::Not(failure) => {
             part.drop_it(inside, id).await;
+            let (vault, of) = (Arc::clone(&inside.parts.vault), id.clone());
+            if let Err(code) = blocking(move || vault.remove(&of)).await {
+                tracing::debug!(code = code.as_str(), "a refused file was not removed");
+            }
             Err(Event::Failed(failure))
         }
     }
@@ -229,8 +233,8 @@ impl Part {
         inside.give_up(id);
         inside.forget_part(id).await;
         let (vault, of) = (Arc::clone(&inside.parts.vault), id.clone());
-        if let Err(code) = blocking(move || vault.remove(&of)).await {
-            tracing::debug!(code = code.as_str(), "a refused file was not removed");
+        if let Err(code) = blocking(move || vault.remove_unfinished(&of)).await {
+            tracing::debug!(code = code.as_str(), "an unfinished file was not removed");
         }
     }
 }

@@ -204,15 +204,14 @@ impl Inside {
         let _hold = file.lock_owned().await;
         let of = id.clone();
         let is_wanted = self.parts.store.read(move |conn| {
-            let is_stored = recordings::get(conn, &of)?.is_some_and(|row| row.state.is_stored());
             // A wish that came meanwhile has begun anew, or will.
-            Ok(is_stored || recording_parts::get(conn, &of)?.is_some() || ledger::is_running(conn, &of)?)
+            Ok(recording_parts::get(conn, &of)?.is_some() || ledger::is_running(conn, &of)?)
         });
         if is_wanted.await? {
             return Ok(());
         }
         let (vault, id) = (Arc::clone(&self.parts.vault), id.clone());
-        let removed = tokio::task::spawn_blocking(move || vault.remove(&id)).await;
+        let removed = tokio::task::spawn_blocking(move || vault.remove_unfinished(&id)).await;
         if let Ok(Err(error)) = removed {
             // The sweep at the next start tries again.
             tracing::debug!(code = error.code().as_str(), "an unfinished file was not removed");

@@ -52,6 +52,15 @@ impl Vault {
         let sealed = SealedPart::resume(open_to_write(&part)?, &seal, file.plain_len)?;
         Ok(Intake { sealed, part, path, file })
     }
+
+    /// Removes what an unfinished try left; a whole file of that recording stays. Destroy the part's key first. Blocks.
+    ///
+    /// # Errors
+    /// `Io`; the sweep at the next start tries again.
+    pub fn remove_unfinished(&self, id: &RecordingId) -> Result<(), VaultError> {
+        remove_if_there(&part_of(&self.layout.file(id)))?;
+        Ok(())
+    }
 }
 
 impl Intake {

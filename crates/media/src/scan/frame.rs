@@ -69,6 +69,14 @@ impl FrameHeader {
         Some(Self { version, layer, bitrate_kbps, sample_rate_hz, channels, frame_bytes })
     }
 
+    /// The most that a layer III frame of this version and rate holds.
+    pub(super) fn bytes_max(&self) -> u32 {
+        match self.version {
+            Version::Mpeg1 => 144_000 * 320 / self.sample_rate_hz + 1,
+            Version::Mpeg2 | Version::Mpeg25 => 72_000 * 160 / self.sample_rate_hz + 1,
+        }
+    }
+
     /// Samples per channel in a layer III frame.
     pub(super) fn samples(&self) -> u32 {
         if self.version == Version::Mpeg1 { 1152 } else { 576 }

@@ -3,6 +3,7 @@
 //! Files lie: about their size, their length, their codec. So lengths come from walking the frames, nothing is
 //! allocated because a header says so, and time zero and length are those of ffmpeg's decode.
 
+mod arriving;
 mod frame;
 mod mp3;
 mod wav;
@@ -16,6 +17,7 @@ use aftercall_domain::recording::AudioFacts;
 use crate::sniff::{SNIFF_BYTES, Sniffed, sniff};
 use window::Window;
 
+pub use arriving::{Arrived, ArrivingMp3, begin};
 pub use mp3::{Gapless, Mp3};
 pub use wav::{SampleFormat, Wav};
 

@@ -44,6 +44,11 @@ impl Mp3 {
         self.frame_offsets.len()
     }
 
+    /// The number of the first frame that begins at `offset` or behind it.
+    pub fn frame_at(&self, offset: u64) -> usize {
+        self.frame_offsets.partition_point(|&frame| u64::from(frame) < offset)
+    }
+
     /// Where a frame's header lies, in bytes from the beginning of the file.
     pub fn frame_offset(&self, index: usize) -> Option<u64> {
         self.frame_offsets.get(index).map(|&offset| u64::from(offset))
@@ -52,9 +57,7 @@ impl Mp3 {
     /// The frame whose decoded samples hold the sample `heard` (per channel, after trimming), and how many of that
     /// frame's samples come before it. Decode from a few frames earlier and discard: the bit reservoir reaches back.
     pub fn locate(&self, heard: u64) -> (usize, u32) {
-        let decoded = heard + u64::from(self.start_trim_samples);
-        let per_frame = u64::from(self.samples_per_frame);
-        ((decoded / per_frame) as usize, (decoded % per_frame) as u32)
+        locate(heard, self.start_trim_samples, self.samples_per_frame)
     }
 
     /// Reads the whole frame `index` into `frame`, replacing what was there. `false` behind the last frame. A frame
@@ -74,67 +77,133 @@ impl Mp3 {
     }
 }
 
+/// The frame and the place in it of a sample that is heard.
+pub(super) fn locate(heard: u64, start_trim_samples: u32, samples_per_frame: u32) -> (usize, u32) {
+    let decoded = heard + u64::from(start_trim_samples);
+    let per_frame = u64::from(samples_per_frame);
+    ((decoded / per_frame) as usize, (decoded % per_frame) as u32)
+}
+
 /// What the tag in the first frame says.
 #[derive(Debug, Default)]
-struct Tag {
-    frame_count: Option<u32>,
-    gapless: Option<Gapless>,
+pub(super) struct Tag {
+    pub(super) frame_count: Option<u32>,
+    pub(super) gapless: Option<Gapless>,
+}
+
+/// What the beginning of an MP3 says about all of it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) first: FrameHeader,
+    pub(super) tag: Option<Tag>,
+    /// Where the first frame of sound lies.
+    pub(super) begin: u64,
+    frames_max: u64,
+}
+
+impl Head {
+    /// `end` is where the frames end, as far as known.
+    pub(super) fn read<R: Read + Seek>(window: &mut Window<R>, from: u64, end: u64) -> Result<Self, ScanError> {
+        let (first_offset, first) = first_frame(window, from, end)?.ok_or(ScanError::NotAudio)?;
+        if first.layer != 3 {
+            return Err(ScanError::Unsupported { codec: format!("mp{}", first.layer) });
+        }
+        let tag = read_tag(window, first_offset, &first)?;
+        let begin = first_offset + if tag.is_some() { u64::from(first.frame_bytes) } else { 0 };
+        let rate = u64::from(first.sample_rate_hz);
+        let frames_max = DURATION_MS_MAX as u64 * rate / 1000 / u64::from(first.samples()) + 4;
+        Ok(Self { first, tag, begin, frames_max })
+    }
+
+    fn gapless(&self) -> Option<Gapless> {
+        self.tag.as_ref().and_then(|tag| tag.gapless)
+    }
+
+    pub(super) fn start_trim(&self) -> u32 {
+        self.gapless().map_or(0, |g| u32::from(g.delay_samples) + DECODER_DELAY_SAMPLES)
+    }
+
+    pub(super) fn frames(&self, walk: Walk, end: u64) -> Result<Mp3, ScanError> {
+        Ok(Mp3 {
+            samples_per_frame: self.first.samples(),
+            start_trim_samples: self.start_trim(),
+            gapless: self.gapless(),
+            is_vbr: walk.is_vbr,
+            frame_offsets: walk.frame_offsets,
+            audio_end: u32::try_from(end).map_err(|_| ScanError::TooLarge { bytes: end })?,
+        })
+    }
+
+    /// Samples that are heard of so many frames.
+    pub(super) fn heard(&self, frames: u64) -> u64 {
+        let per_frame = u64::from(self.first.samples());
+        let decoded = frames * per_frame;
+        let heard_end = match (self.tag.as_ref().and_then(|tag| tag.frame_count), self.gapless()) {
+            // The padding belongs to the last frame that the encoder wrote: where the tag's count and the file's do
+            // not agree, that frame is not the last one here.
+            (Some(count), Some(g)) if frames <= u64::from(count) => {
+                let drop = u64::from(g.padding_samples).saturating_sub(u64::from(DECODER_DELAY_SAMPLES));
+                decoded.min((u64::from(count) * per_frame).saturating_sub(drop))
+            }
+            _ => decoded,
+        };
+        heard_end.saturating_sub(u64::from(self.start_trim()))
+    }
+}
+
+/// Frames in a row, found by walking.
+#[derive(Debug)]
+pub(super) struct Walk {
+    pub(super) frame_offsets: Vec<u32>,
+    /// Where the next one is looked for.
+    pub(super) position: u64,
+    is_vbr: bool,
+    kbps: Option<u32>,
+}
+
+impl Walk {
+    pub(super) fn from(position: u64) -> Self {
+        Self { frame_offsets: Vec::new(), position, is_vbr: false, kbps: None }
+    }
+
+    /// Finds one more frame; false where none follows.
+    pub(super) fn step<R: Read + Seek>(
+        &mut self,
+        window: &mut Window<R>,
+        head: &Head,
+        end: u64,
+    ) -> Result<bool, ScanError> {
+        let Some((offset, header)) = next_frame(window, self.position, end, &head.first)? else { return Ok(false) };
+        if self.frame_offsets.len() as u64 >= head.frames_max {
+            return Err(ScanError::TooLong);
+        }
+        self.is_vbr |= *self.kbps.get_or_insert(header.bitrate_kbps) != header.bitrate_kbps;
+        self.frame_offsets.push(u32::try_from(offset).map_err(|_| ScanError::TooLarge { bytes: window.len() })?);
+        self.position = offset + u64::from(header.frame_bytes);
+        Ok(true)
+    }
+
+    /// What all frames from the first to the last make.
+    pub(super) fn finish(self, head: &Head, end: u64) -> Result<Scan, ScanError> {
+        let total_samples = head.heard(self.frame_offsets.len() as u64);
+        if total_samples == 0 {
+            return Err(ScanError::HeaderOnly);
+        }
+        Ok(Scan {
+            facts: facts("mp3", head.first.channels, head.first.sample_rate_hz, total_samples)?,
+            container: Container::Mp3(head.frames(self, end)?),
+            total_samples,
+        })
+    }
 }
 
 pub(super) fn scan<R: Read + Seek>(window: &mut Window<R>) -> Result<Scan, ScanError> {
-    let begin = skip_leading_tags(window)?;
-    let end = before_closing_tags(window, begin)?;
-    let (first_offset, first) = first_frame(window, begin, end)?.ok_or(ScanError::NotAudio)?;
-    if first.layer != 3 {
-        return Err(ScanError::Unsupported { codec: format!("mp{}", first.layer) });
-    }
-
-    let tag = read_tag(window, first_offset, &first)?;
-    let mut position = first_offset;
-    if tag.is_some() {
-        position += u64::from(first.frame_bytes);
-    }
-    let per_frame = first.samples();
-    let frames_max = DURATION_MS_MAX as u64 * u64::from(first.sample_rate_hz) / 1000 / u64::from(per_frame) + 4;
-    let mut frame_offsets = Vec::new();
-    let (mut is_vbr, mut kbps) = (false, None);
-    while let Some((offset, header)) = next_frame(window, position, end, &first)? {
-        if frame_offsets.len() as u64 >= frames_max {
-            return Err(ScanError::TooLong);
-        }
-        is_vbr |= *kbps.get_or_insert(header.bitrate_kbps) != header.bitrate_kbps;
-        frame_offsets.push(u32::try_from(offset).map_err(|_| ScanError::TooLarge { bytes: window.len() })?);
-        position = offset + u64::from(header.frame_bytes);
-    }
-
-    let decoded = frame_offsets.len() as u64 * u64::from(per_frame);
-    let gapless = tag.as_ref().and_then(|tag| tag.gapless);
-    let start_trim = gapless.map_or(0, |g| u32::from(g.delay_samples) + DECODER_DELAY_SAMPLES);
-    let heard_end = match (tag.and_then(|tag| tag.frame_count), gapless) {
-        // The padding belongs to the last frame that the encoder wrote: where the tag's count and the file's do not
-        // agree, that frame is not the last one here.
-        (Some(count), Some(g)) if frame_offsets.len() as u64 <= u64::from(count) => {
-            let drop = u64::from(g.padding_samples).saturating_sub(u64::from(DECODER_DELAY_SAMPLES));
-            decoded.min((u64::from(count) * u64::from(per_frame)).saturating_sub(drop))
-        }
-        _ => decoded,
-    };
-    let total_samples = heard_end.saturating_sub(u64::from(start_trim));
-    if total_samples == 0 {
-        return Err(ScanError::HeaderOnly);
-    }
-    Ok(Scan {
-        facts: facts("mp3", first.channels, first.sample_rate_hz, total_samples)?,
-        container: Container::Mp3(Mp3 {
-            samples_per_frame: per_frame,
-            start_trim_samples: start_trim,
-            gapless,
-            is_vbr,
-            frame_offsets,
-            audio_end: u32::try_from(end).map_err(|_| ScanError::TooLarge { bytes: window.len() })?,
-        }),
-        total_samples,
-    })
+    let from = skip_leading_tags(window)?;
+    let end = before_closing_tags(window, from)?;
+    let head = Head::read(window, from, end)?;
+    let mut walk = Walk::from(head.begin);
+    while walk.step(window, &head, end)? {}
+    walk.finish(&head, end)
 }
 
 /// Length of an ID3v2 or APE tag that begins at `offset`, where one does and fits the file.
@@ -160,7 +229,7 @@ fn ape_tag(head: &[u8]) -> Option<(u64, u32)> {
     head.starts_with(b"APETAGEX").then(|| (u64::from(word(12)), word(20)))
 }
 
-fn skip_leading_tags<R: Read + Seek>(window: &mut Window<R>) -> io::Result<u64> {
+pub(super) fn skip_leading_tags<R: Read + Seek>(window: &mut Window<R>) -> io::Result<u64> {
     let mut offset = 0;
     while let Some(bytes) = tag_bytes(window, offset)? {
         offset += bytes;
@@ -169,7 +238,7 @@ fn skip_leading_tags<R: Read + Seek>(window: &mut Window<R>) -> io::Result<u64> 
 }
 
 /// Where the frames end: before ID3v1 and an APE tag.
-fn before_closing_tags<R: Read + Seek>(window: &mut Window<R>, begin: u64) -> io::Result<u64> {
+pub(super) fn before_closing_tags<R: Read + Seek>(window: &mut Window<R>, begin: u64) -> io::Result<u64> {
     let mut end = window.len();
     if let Some(at) = end.checked_sub(128).filter(|&at| at >= begin)
         && window.at(at, 3)? == b"TAG"
@@ -249,6 +318,28 @@ fn next_frame<R: Read + Seek>(
             }
         }
         offset += tag_bytes(window, offset)?.unwrap_or(1);
+    }
+    Ok(None)
+}
+
+/// The first frame at or behind `position`, somewhere in the middle of the stream, that two more like it follow.
+pub(super) fn frame_behind<R: Read + Seek>(
+    window: &mut Window<R>,
+    position: u64,
+    end: u64,
+    first: &FrameHeader,
+) -> io::Result<Option<u64>> {
+    for offset in position..end.saturating_sub(3) {
+        if let Some(header) = header_at(window, offset, end)?
+            && header.goes_with(first)
+            && is_followed(window, offset, &header, end)?
+        {
+            let next = offset + u64::from(header.frame_bytes);
+            match header_at(window, next, end)? {
+                Some(second) if !is_followed(window, next, &second, end)? => {}
+                _ => return Ok(Some(offset)),
+            }
+        }
     }
     Ok(None)
 }

@@ -38,7 +38,12 @@ impl<R: Read + Seek> Window<R> {
                     Ok(0) => break,
                     Ok(n) => self.filled += n,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(e),
+                    // Of a file that is still arriving, what is here may be enough.
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock && self.filled >= there => break,
+                    Err(e) => {
+                        self.filled = 0;
+                        return Err(e);
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What the player promises, on real recordings: exact to the sample, the same live as in a file, and safe.
 
+mod arriving;
 mod exact;
 mod hostile;
 mod live;

@@ -98,6 +98,8 @@ export function fakeHost(scene: URLSearchParams): Host {
     call: null,
     position_ms: 0,
     duration_ms: 0,
+    duration_estimated: false,
+    here: null,
     speed: 1,
     volume: 0.7,
     error: null,

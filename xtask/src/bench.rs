@@ -4,6 +4,7 @@
 //! sqlite3 and sqlite-utils in a venv of their own, and sonic-rs. Everything is CPU time of one process, so that other
 //! work on the machine disturbs little, and only ratios of one run are judged. Linux only: it reads `/proc`.
 
+mod download;
 mod measured;
 mod peers;
 mod query;
@@ -32,6 +33,8 @@ pub enum Subject {
     Sync,
     /// Pages of lists and of searches
     Query,
+    /// 200 recordings from a server that takes its time, beside wget2
+    Download,
 }
 
 /// How it is measured.
@@ -58,11 +61,11 @@ pub struct Asked {
 pub fn bench(asked: &Asked) -> Result<(), Failure> {
     let programs = Programs::build()?;
     let table = until_interrupted(async {
-        let python = peers::python().await?;
         let mut table = Table::default();
         match asked.subject {
-            Subject::Sync => sync::bench(asked, &programs, &python, &mut table).await?,
-            Subject::Query => query::bench(asked, &programs, &python, &mut table).await?,
+            Subject::Sync => sync::bench(asked, &programs, &peers::python().await?, &mut table).await?,
+            Subject::Query => query::bench(asked, &programs, &peers::python().await?, &mut table).await?,
+            Subject::Download => download::bench(asked, &programs, &mut table).await?,
         }
         Ok(table)
     })?;
@@ -89,8 +92,8 @@ impl Programs {
         let profile = ["build", "--profile", Self::PROFILE];
         let programs = ["-p", "aftercall-cli", "-p", "aftercall-sandbox"];
         run::run(&mut run::cargo(&[&profile[..], &programs[..]].concat()))?;
-        let examples = ["-p", "aftercall-engine", "--example", "measure_parse", "--example", "measure_query"];
-        run::run(&mut run::cargo(&[&profile[..], &examples[..]].concat()))?;
+        let examples = ["measure_parse", "measure_query", "measure_download"].map(|name| ["--example", name]);
+        run::run(&mut run::cargo(&[&profile[..], &["-p", "aftercall-engine"], &examples.concat()].concat()))?;
         Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })
     }
 

@@ -66,6 +66,12 @@ pub fn setup() -> Result<(), Failure> {
     node_modules(&paths::ui())
 }
 
+/// What one command needs beside that: installed if it may be, named if not.
+pub fn require(needs: &[Need]) -> Result<(), Failure> {
+    let missing = missing(needs, &|probe| is_met(probe));
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
 /// The packages of the needs that are not met.
 pub fn missing(needs: &[Need], is_met: &dyn Fn(Probe) -> bool) -> Vec<&'static str> {
     needs.iter().filter(|need| !is_met(need.probe)).map(|need| need.package).collect()

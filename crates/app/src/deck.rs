@@ -229,7 +229,8 @@ impl Deck {
 
     /// Gives what is arriving to the player, once its beginning is here.
     async fn listen_in(&self, chosen: &mut Chosen) {
-        if !chosen.waiting || chosen.arriving.is_some() {
+        // What is held is not heard, also not while it arrives.
+        if !chosen.waiting || chosen.arriving.is_some() || self.0.library.vault.is_held() {
             return;
         }
         let (Some(id), Some(sid)) = (chosen.id.clone(), chosen.sid.clone()) else { return };

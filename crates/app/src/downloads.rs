@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aftercall_domain::download::Wish;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::{RecordingId, Source};
-use aftercall_engine::queue::{Analysed, Analyst, Arriving, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
+use aftercall_engine::queue::{
+    Analysed, Analyst, Arriving, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair,
+};
 use aftercall_engine::store::table::recordings;
 use aftercall_engine::upstream::Sources;
 use aftercall_player::analyse;

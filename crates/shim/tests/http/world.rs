@@ -117,6 +117,7 @@ impl World {
             damaged_packets: 0,
             created_at_ms: 0,
             ready_at_ms: None,
+            is_pinned: false,
         };
         self.store.write(move |tx, _| recordings::put(tx, &row)).await.unwrap();
     }

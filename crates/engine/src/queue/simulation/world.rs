@@ -25,7 +25,7 @@ use crate::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueuePar
 use crate::store::Store;
 use crate::store::table::recordings::{self, RecordingRow};
 use crate::upstream::gate::{Asked, Gate};
-use crate::upstream::{Body, Piece, Presence, RecordingSource, UpstreamError, failure};
+use crate::upstream::{Body, Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator, failure};
 use crate::vault::Vault;
 
 /// 2026-11-18, a Wednesday.
@@ -206,11 +206,23 @@ impl RecordingSource for Server {
         Box::pin(self.ask(id))
     }
 
-    fn range<'a>(&'a self, _: &'a RecordingId, first: u64, last: u64) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+    fn range<'a>(
+        &'a self,
+        _: &'a RecordingId,
+        first: u64,
+        last: u64,
+        _: Option<&'a Validator>,
+    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
         // At once: while a thread writes the file virtual time stands still.
         let range = usize::try_from(first).expect("small")..=usize::try_from(last).expect("small");
         let body = Body::of(Bytes::copy_from_slice(&wav()[range]));
-        Box::pin(async move { Ok(Piece { start: first, total_bytes: WAV_BYTES, body }) })
+        Box::pin(
+            async move { Ok(Piece { start: first, is_whole: false, total_bytes: WAV_BYTES, validator: None, body }) },
+        )
+    }
+
+    fn same_file(&self, _: &RecordingId) -> SameFile {
+        SameFile::ByBytes
     }
 
     fn resting(&self, _: Source) -> Option<Rest> {

@@ -82,7 +82,7 @@ fn arguments(command: &str, sid: &str) -> Value {
     match command {
         "boot_state" | "sync_now" | "sync_nudge" | "sync_state" | "outbox_state" | "player_play" | "player_pause"
         | "player_state" | "doctor_steps" | "doctor_mend" | "security_read" | "lock" | "start_again" | "start_anew"
-        | "presence" => json!({}),
+        | "presence" | "storage_state" | "storage_evict" => json!({}),
         "session_sign_in" => {
             json!({"url": "https://crm.example.com", "email": "a", "password": "b", "stay_signed_in": false})
         }
@@ -102,7 +102,14 @@ fn arguments(command: &str, sid: &str) -> Value {
         "note_add" => json!({"lead_id": "1", "text": "a note"}),
         "note_edit" => json!({"id": "1", "text": "a note"}),
         "note_retry" | "note_discard" => json!({"id": "draft:1"}),
-        "recording_want" | "recording_cancel" | "recording_swap_sides" => json!({"id": id}),
+        "recording_want"
+        | "recording_cancel"
+        | "recording_swap_sides"
+        | "recording_pin"
+        | "recording_unpin"
+        | "recording_evict"
+        | "recording_keep" => json!({"id": id}),
+        "storage_limits" => json!({"cap_bytes": null, "keep_free_bytes": null, "deleted_after_days": 7}),
         "recording_peaks" => json!({"id": id, "buckets": 10}),
         "player_load" => json!({"id": id, "play": true}),
         "player_seek" => json!({"position_ms": 1}),

@@ -7,7 +7,7 @@ use aftercall_sandbox::{Options, Script};
 use secrecy::SecretString;
 use serde_json::json;
 
-use crate::world::{World, ask_for, until};
+use crate::world::{World, arrived, ask_for, until};
 
 fn app(boot: &Boot) -> &App {
     match boot {
@@ -42,6 +42,8 @@ async fn a_window_with_twilio_alone_is_ready_syncs_by_itself_and_plays_whose_sid
     assert!(id.starts_with("twilio:RE"), "{id}");
     ask_for(&boot, "player_load", json!({"id": id, "play": true})).await;
     until(|| async { ask_for(&boot, "player_state", json!({})).await["phase"] == "playing" }).await;
+    // It sounds before the last of it is here, and its waveform is drawn when it is.
+    arrived(&boot, &sid).await;
     let peaks = ask_for(&boot, "recording_peaks", json!({"id": id, "buckets": 10})).await;
     let first = if call["direction"] == "inbound" { "customer" } else { "agent" };
     assert_eq!(peaks["sides"][0], first, "the parent leg is channel 1");

@@ -21,11 +21,16 @@ const LONGEST_WORD: usize = 48;
 /// Letters that may be prefixes at the front of a word, at most.
 pub(super) const LONGEST_STACK: usize = 6;
 
+const ALEF: u8 = 1;
+const HET: u8 = 8;
+const AYIN: u8 = 16;
+const RESH: u8 = 20;
 pub(super) const VAV: u8 = 6;
 pub(super) const HE: u8 = 5;
 pub(super) const BET: u8 = 2;
 pub(super) const LAMED: u8 = 12;
 pub(super) const MEM: u8 = 13;
+pub(super) const NUN: u8 = 14;
 pub(super) const SHIN: u8 = 21;
 pub(super) const KAF: u8 = 11;
 
@@ -96,6 +101,17 @@ impl Points {
     /// Nothing was pointed.
     pub(super) fn are_absent(self) -> bool {
         self.0 == [0; LONGEST_STACK]
+    }
+
+    /// The letter at `at`, one of ב ל כ, has the vowel of an article that it swallowed: patah, or qamats where the next
+    /// letter cannot be doubled.
+    pub(super) fn hide_an_article(self, key: Key, at: usize) -> bool {
+        let usual = if matches!(letter(key, at + 1), ALEF | HE | HET | AYIN | RESH) {
+            Self::PATAH | Self::QAMATS
+        } else {
+            Self::PATAH
+        };
+        self.0.get(at).is_some_and(|seen| seen & usual != 0)
     }
 
     /// The marks leave it open that the first `cut` letters are prefixes.

@@ -7,14 +7,16 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::fold::{self, BET, Folded, GERESH, GERSHAYIM, HE, KAF, Key, LAMED, LONGEST_STACK, MEM, SHIN, Token, VAV};
+use super::fold::{
+    self, BET, Folded, GERESH, GERSHAYIM, HE, KAF, Key, LAMED, LONGEST_STACK, MEM, NUN, SHIN, Token, VAV,
+};
 use super::hash::KeyHash;
 use super::sentence::{self, Traits};
 use super::vocabulary::{self, Stem, Vocabulary};
 
 /// A prefix is seen through from this share of the readings on, where the word as it stands is one of the vocabulary:
 /// missing a word costs more than finding one too many, so it is well below a half.
-const SHARE_AGAINST_A_WORD: f32 = 0.15;
+const SHARE_AGAINST_A_WORD: f32 = 0.12;
 /// The same where it is none.
 const SHARE: f32 = 0.05;
 /// A name, and the few letters of a query, are as they stand unless that is clearly the less likely reading.
@@ -132,7 +134,7 @@ fn entry(vocabulary: &Vocabulary, key: Key) -> Entry {
                     && whole.is_some_and(|stem| !stem.is_opaque)
                     && matches!(fold::letter(key, 0), BET | LAMED | MEM | KAF)
                     && fold::letters(rest) > 2
-                    && stem.is_some_and(|stem| stem.weight > 1e-6),
+                    && (is_common(stem) || possessed(rest).any(|stem| is_common(stem_of(vocabulary, stem)))),
             });
             count += 1;
         }
@@ -146,6 +148,23 @@ fn entry(vocabulary: &Vocabulary, key: Key) -> Entry {
     traits |= Traits::when(fold::letter(key, 0) == HE && definite > sum / 2.0, Traits::DEFINITE);
     let is_known = whole.is_some_and(|stem| stem.weight > 1e-8);
     Entry { readings, likelihood, is_known, is_opaque: is_known && whole.is_some_and(|stem| stem.is_opaque), traits }
+}
+
+fn is_common(stem: Option<Stem>) -> bool {
+    stem.is_some_and(|stem| stem.weight > 1e-6)
+}
+
+/// What a word is without the ending that says whose: לדעתם is ל + דעת + their.
+fn possessed(word: Key) -> impl Iterator<Item = Key> {
+    let length = fold::letters(word);
+    let last = |back: usize| if length > back { fold::letter(word, length - 1 - back) } else { 0 };
+    let endings = match (last(1), last(0)) {
+        (NUN, VAV) | (KAF | HE, MEM | NUN) => [2, 1],
+        (_, MEM | NUN | VAV | KAF | HE) => [1, 1],
+        _ => [0, 0],
+    };
+    let ends = endings.into_iter().filter(move |letters| *letters > 0 && length > letters + 2);
+    ends.map(move |letters| fold::head(word, length - letters))
 }
 
 fn without(key: Key, mark: u8) -> Key {
@@ -228,7 +247,7 @@ fn cuts_in_sentence(vocabulary: &Vocabulary, token: &Token, entry: &Entry, aroun
         }
         *weight = reading.likelihood;
         if entry.is_known {
-            *weight *= factor(token.key, reading, entry, around);
+            *weight *= factor(token, reading, entry, around);
         }
         sum += *weight;
     }
@@ -243,13 +262,18 @@ fn cuts_in_sentence(vocabulary: &Vocabulary, token: &Token, entry: &Entry, aroun
 }
 
 /// How much likelier the sentence makes a reading, against the word as it stands.
-fn factor(key: Key, reading: &Reading, entry: &Entry, around: &Around) -> f32 {
+fn factor(token: &Token, reading: &Reading, entry: &Entry, around: &Around) -> f32 {
+    let key = token.key;
     let cut = usize::from(reading.cut);
     let (first, last) = (fold::letter(key, 0), fold::letter(key, cut - 1));
     let subordinates = (0..cut).any(|i| fold::letter(key, i) == SHIN);
     let is_preposition = matches!(last, BET | LAMED | MEM | KAF);
     let before = around.before;
     let mut factor = 1.0;
+    // כָּאָב: who points כאב, pain, writes a shva.
+    if matches!(last, BET | LAMED | KAF) && token.points.hide_an_article(key, cut - 1) {
+        factor *= 50.0;
+    }
     if around.is_first {
         // Notes begin with what somebody did: שלח, שאל, ועד הבית.
         if subordinates {

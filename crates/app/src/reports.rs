@@ -244,7 +244,7 @@ impl App {
             let listening = listening::get(conn, &sid)?;
             Ok(Some(Call {
                 line: call_line(&listing),
-                transcript: listing.call.transcript.clone(),
+                transcript: calls::get(conn, &sid)?.and_then(|call| call.transcript),
                 recordings: rows.iter().map(recording_facts).collect(),
                 marks: marks::of_call(conn, &sid)?.iter().map(mark).collect(),
                 position_ms: listening.position_ms,

@@ -3,6 +3,9 @@
 
 use phonenumber::{Mode, PhoneNumber, country};
 
+/// The country's code.
+pub(crate) const ISRAEL: &str = "972";
+
 fn parse(text: &str) -> Option<PhoneNumber> {
     // Sources write `anonymous`, `unknown`, `client:dana`: those are words, not numbers.
     if text.chars().any(char::is_alphabetic) || text.len() > 40 {
@@ -22,8 +25,9 @@ pub fn display(text: &str) -> String {
     }
 }
 
-/// Digits by which a number is found, longest first: international (`972505550142`), national (`0505550142`) and the
-/// last seven, which match whatever the area code. Empty for what is not a number.
+/// Digits by which a number is found, longest first: international, national (`0505550142`) and the last seven, which
+/// match whatever the area code. Of an Israeli number's international form only the `972` is told: what follows it is
+/// the national form without its nought. Empty for what is not a number.
 pub fn search_keys(text: &str) -> Vec<String> {
     if let Some(keys) = israeli_keys(text) {
         return keys;
@@ -57,7 +61,7 @@ fn israeli_keys(text: &str) -> Option<Vec<String>> {
         return None;
     }
     let digits = digits(number);
-    let subscriber = match digits.strip_prefix("972") {
+    let subscriber = match digits.strip_prefix(ISRAEL) {
         Some(rest) if matches!(rest.len(), 8 | 9) && !rest.starts_with('0') => rest,
         None if !has_plus && matches!(digits.len(), 9 | 10) => {
             digits.strip_prefix('0').filter(|d| !d.starts_with('0'))?
@@ -65,7 +69,7 @@ fn israeli_keys(text: &str) -> Option<Vec<String>> {
         _ => return None,
     };
     let last = subscriber.len() - 7;
-    Some(vec![format!("972{subscriber}"), format!("0{subscriber}"), subscriber[last..].to_owned()])
+    Some(vec![format!("0{subscriber}"), subscriber[last..].to_owned(), ISRAEL.to_owned()])
 }
 
 /// The ASCII digits of a text, in order.
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_way_of_writing_one_number_has_the_same_keys() {
-        let keys = vec!["972505550142".to_owned(), "0505550142".into(), "5550142".into()];
+        let keys = vec!["0505550142".to_owned(), "5550142".into(), "972".into()];
         for text in ["050-555-0142", "+972505550142", "972505550142", "+972 50 555 0142"] {
             assert_eq!(search_keys(text), keys, "{text}");
         }

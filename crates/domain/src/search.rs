@@ -22,7 +22,7 @@ use fold::{Folded, Key};
 use hash::KeyHash;
 
 /// What a row is found by: the folded words of `names` and `texts` and their forms without prefixes, and `numbers` in
-/// each way that they are written, parted by spaces, each once.
+/// each way that they are written and by their heads, parted by spaces, each once.
 ///
 /// `names` are the names of whom the row is about: they have no prefixes, and make the texts clearer.
 pub fn index_row(names: &[&str], texts: &[&str], numbers: &[&str]) -> String {
@@ -80,12 +80,16 @@ impl<'f> FoldedRow<'f> {
     where
         'f: 'a,
     {
-        numbers.iter().filter(|number| !number.is_empty()).for_each(|number| visit(number));
+        let mut with_heads = |word: &'a str| {
+            visit(word);
+            number_heads(word).for_each(&mut *visit);
+        };
+        numbers.iter().filter(|number| !number.is_empty()).for_each(|number| with_heads(number));
         let mut forms = |word: &'a str, cuts| {
             if !word.is_empty() {
-                visit(word);
+                with_heads(word);
             }
-            prefixes::rests(word, cuts).filter(|rest| !rest.is_empty()).for_each(&mut *visit);
+            prefixes::rests(word, cuts).filter(|rest| !rest.is_empty()).for_each(&mut with_heads);
         };
         for token in &self.of_names.tokens {
             forms(self.of_names.word(token), prefixes::cuts_in_name(token));
@@ -109,6 +113,16 @@ impl Words {
             self.0.push_str(word);
         }
     }
+}
+
+/// Digits of a number's heads.
+const HEADS: [usize; 2] = [8, 5];
+
+/// The first digits of a word that begins with a nought and more digits than these: a word of its own, so that thousands
+/// of numbers that begin alike (`0505…`) are few words to look for while one is typed.
+fn number_heads(word: &str) -> impl Iterator<Item = &str> {
+    let digits = if word.starts_with('0') { word.bytes().take_while(u8::is_ascii_digit).count() } else { 0 };
+    HEADS.into_iter().filter(move |head| digits > *head).filter_map(|head| word.get(..head))
 }
 
 /// What a text is found by, alone: see [`index_row`].
@@ -144,7 +158,7 @@ mod tests {
     fn each_word_is_in_the_index_once() {
         assert_eq!(index_text("הפגישה, פגישה; הפגישה!"), "הפגישה פגישה");
         assert_eq!(index_row(&["דנה"], &["דנה"], &["050-555-0142", "+972505550142"]).matches("דנה").count(), 1);
-        assert_eq!(index_row(&[], &[], &["050-555-0142", "+972505550142"]), "972505550142 0505550142 5550142");
+        assert_eq!(index_row(&[], &[], &["050-555-0142", "+972505550142"]), "0505550142 05055501 05055 5550142 972");
         assert_eq!(index_text(""), "");
     }
 
@@ -185,6 +199,16 @@ mod tests {
         }
         assert_eq!(query_words("כהן 050-555").len(), 2);
         assert!(found("02/2024", "חשבונית 02/2024"), "a date is no phone number");
+    }
+
+    #[test]
+    fn a_number_of_many_digits_has_its_heads_as_words() {
+        assert_eq!(index_text("הזמנה 05500012345"), "הזמנה 05500012345 05500012 05500");
+        assert_eq!(index_text("הזמנה 0505512"), "הזמנה 0505512 05055");
+        assert_eq!(index_text("050551ab"), "050551ab 05055", "whatever goes on with a digit is met under the head");
+        for without in ["05055", "05055a", "5055501", "0א"] {
+            assert_eq!(index_text(without), without);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use aftercall_domain::call::Direction;
 use aftercall_engine::secrets::{KeyChoice, open_root_key};
 use aftercall_engine::store::table::calls::{self, CallView, CallsFilter};
 use aftercall_engine::store::table::leads::{self, LeadsFilter};
@@ -16,6 +17,11 @@ use serde_json::{Value, json};
 const PAGE: u32 = 50;
 /// Words of what is talked about, as typed; those of several words last.
 const WORDS: &[&str] = &["מטבח", "פגישה", "הצעת מחיר", "חשמל", "לוח", "שיפוץ", "הצעת", "מחר בבוקר", "שיפוץ מטבח"];
+
+/// Numbers being typed in three manners; which of them are there depends on the library.
+const NUMBERS: &[&str] = &["0505550142", "+972525550101", "5550188"];
+/// Words that no call has, one whose beginning many have, and two that are seldom met together.
+const NOTHING: &[&str] = &["קקטוס", "מטבחצצ", "zebra", "לוח קקטוס"];
 
 type Answer<T> = Result<T, StoreError>;
 
@@ -49,7 +55,7 @@ fn typed(text: &str) -> impl Iterator<Item = String> {
 
 /// A fixed mix: names, numbers in three manners, words, all of them being typed.
 fn queries(conn: &Connection) -> Answer<Vec<String>> {
-    let mut texts: Vec<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();
+    let mut texts: Vec<String> = WORDS.iter().chain(NOTHING).map(|word| (*word).to_owned()).collect();
     let leads = leads::list(conn, &LeadsFilter::default(), Span::From(0), 200)?.rows;
     texts.extend(leads.iter().filter_map(|lead| lead.name.clone()).step_by(17).take(12));
     for number in leads.iter().filter_map(|lead| lead.lead.phone_e164.clone()).step_by(31).take(6) {
@@ -58,6 +64,23 @@ fn queries(conn: &Connection) -> Answer<Vec<String>> {
         texts.push(number.chars().skip(number.len().saturating_sub(7)).collect());
     }
     Ok(texts.iter().flat_map(|text| typed(text)).collect())
+}
+
+/// Words within each view and direction, those that find nothing too: missed calls have no words of what was said.
+fn filtered(conn: &Connection) -> Answer<Vec<f64>> {
+    let mut times = Vec::new();
+    for text in WORDS.iter().copied().chain(NUMBERS.iter().copied()).chain(NOTHING.iter().copied()).flat_map(typed) {
+        for view in [CallView::All, CallView::Unheard, CallView::Missed, CallView::Recorded] {
+            for direction in [None, Some(Direction::Inbound), Some(Direction::Outbound)] {
+                let filter = CallsFilter { view, direction, ..search(&text) };
+                if filter != search(&text) {
+                    calls::list(conn, &filter, Span::After(None), PAGE)?;
+                    timed(&mut times, || calls::list(conn, &filter, Span::After(None), PAGE))?;
+                }
+            }
+        }
+    }
+    Ok(times)
 }
 
 fn measure(conn: &Connection, overview: &aftercall_engine::store::Overview) -> Answer<Value> {
@@ -99,8 +122,10 @@ fn measure(conn: &Connection, overview: &aftercall_engine::store::Overview) -> A
             capped += usize::from(count.rows == COUNT_CAP && count.is_capped);
         }
     }
+    let filtered = filtered(conn)?;
     Ok(json!({
         "calls": total,
+        "filtered_us": spread(filtered),
         "first_us": spread(first),
         "keyset_us": spread(keyset),
         "jump_us": spread(jumps),

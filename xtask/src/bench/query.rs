@@ -73,6 +73,7 @@ fn judge(ours: &Value, peer: &Value, table: &mut Table) -> Result<(), Failure> {
     table.within("search page as typed, p50", p50("search_us")? / 1e3, 0.2, "ms");
     table.told("search page as typed, p50 / p99", both("search_us")?, python("search_us")?);
     table.told("the same, asked for the first time", both("search_first_time_us")?, python("like_us")?);
+    table.told("search within views and directions", both("filtered_us")?, "-".into());
     table.told("count, capped at 10 001", both("count_us")?, "-".into());
     let (queries, found, capped) = (&ours["queries"], &ours["found"], &ours["capped"]);
     table.told("queries of the mix", format!("{queries}, {found} find"), format!("{capped} capped"));

@@ -2,7 +2,7 @@
 
 use super::fold::{self, Folded, is_invisible};
 use super::prefixes;
-use crate::phone;
+use crate::phone::{self, ISRAEL};
 
 /// Words of a query that are looked for; the rest of a pasted page is not.
 const MOST_WORDS: usize = 16;
@@ -57,12 +57,18 @@ fn push_number(number: &mut String, out: &mut Vec<QueryWord>) {
     folded.read(&number, false);
     let apart: Vec<&str> = folded.tokens.iter().map(|token| folded.word(token)).collect();
     // 0097250… is dialled abroad; the keys have neither + nor 00.
-    let whole = joined.strip_prefix("00").filter(|rest| rest.starts_with("972")).unwrap_or(&joined).to_owned();
-    let is_phone = number.starts_with('+') || joined.starts_with('0') || joined.starts_with("972") || joined.len() == 7;
+    let whole = joined.strip_prefix("00").filter(|rest| rest.starts_with(ISRAEL)).unwrap_or(&joined).to_owned();
+    let is_phone =
+        number.starts_with('+') || joined.starts_with('0') || joined.starts_with(ISRAEL) || joined.len() == 7;
+    // An Israeli number is there in its national form.
+    let national = whole.strip_prefix(ISRAEL).filter(|rest| !rest.is_empty()).map(|rest| format!("0{rest}"));
+    let mut forms = vec![whole];
+    forms.extend(national);
     if apart.len() < 2 {
-        out.push(QueryWord { forms: vec![whole] });
+        out.push(QueryWord { forms });
     } else if is_phone {
-        out.push(QueryWord { forms: vec![whole, apart.join(" ")] });
+        forms.push(apart.join(" "));
+        out.push(QueryWord { forms });
     } else {
         out.extend(apart.iter().map(|word| QueryWord { forms: vec![(*word).to_owned()] }));
     }

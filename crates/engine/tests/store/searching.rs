@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use aftercall_domain::call::Call;
+use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::LeadId;
 use aftercall_domain::lead::Lead;
 use aftercall_domain::search::{index_text, is_found};
 use aftercall_engine::store::StoreError;
-use aftercall_engine::store::table::calls::CallsFilter;
+use aftercall_engine::store::table::calls::{CallView, CallsFilter};
 use aftercall_engine::store::table::leads::LeadsFilter;
+use aftercall_engine::store::table::listening::{self, Listening};
 use aftercall_engine::store::table::{Span, calls, leads};
 use rusqlite::Connection;
 
@@ -89,6 +90,81 @@ fn a_call_is_found_by_what_was_said_and_by_its_leads_name_and_number() {
         leads::upsert(tx, &Lead { phone_e164: Some("+972545550108".into()), ..dana })?;
         assert_eq!(found(tx, "054555")?, it);
         assert_eq!(found(tx, "0525550171")?, BTreeSet::new());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_search_within_a_filter_finds_what_the_filter_leaves_of_the_search() {
+    with(|tx| {
+        let words = ["פגישה ביום שני", "פגישות", "תשלום"];
+        let statuses = ["completed", "no-answer", "busy"];
+        let directions = [Direction::Inbound, Direction::Outbound, Direction::Unknown];
+        for n in 0..54_usize {
+            let of = |every: usize| n / every % 3;
+            let row = Call {
+                summary: Some(words[of(1)].to_owned()),
+                status: Some(statuses[of(3)].to_owned()),
+                duration_s: Some(if of(3) == 0 { 60 } else { 0 }),
+                direction: directions[of(9)],
+                has_recording: n >= 27,
+                lead_id: None,
+                parent_sid: None,
+                ..call(n as i64 + 1)
+            };
+            calls::upsert(tx, &row)?;
+        }
+        let heard = Listening { heard: true, ..Listening::default() };
+        listening::set(tx, &sid(40), heard, 1)?;
+        // What is changed later is filtered by what it has become.
+        let changed = calls::get(tx, &sid(1))?.map(|call| Call { direction: Direction::Outbound, ..call });
+        calls::upsert(tx, &changed.expect("a call"))?;
+        let mut found_some = 0;
+        for search in ["פגיש", "פגישה", "פ", "תשלום", "פגישה שני"] {
+            let all = CallsFilter { search: search.to_owned(), ..CallsFilter::default() };
+            let rows = calls::list(tx, &all, Span::After(None), 100)?.rows;
+            for view in [CallView::All, CallView::Missed, CallView::Recorded, CallView::Unheard] {
+                for direction in [None, Some(directions[0]), Some(directions[1]), Some(directions[2])] {
+                    let filter = CallsFilter { view, direction, ..all.clone() };
+                    let page = calls::list(tx, &filter, Span::After(None), 100)?.rows;
+                    let expected = rows.iter().filter(|row| {
+                        direction.is_none_or(|direction| row.call.direction == direction)
+                            && match view {
+                                CallView::All => true,
+                                CallView::Missed => row.outcome == Outcome::Missed,
+                                CallView::Recorded => row.call.has_recording,
+                                CallView::Unheard => row.call.has_recording && !row.heard,
+                            }
+                    });
+                    assert_eq!(page, expected.cloned().collect::<Vec<_>>(), "{filter:?}");
+                    assert_eq!(calls::count(tx, &filter)?.rows as usize, page.len());
+                    found_some += usize::from(!page.is_empty());
+                }
+            }
+        }
+        assert!(found_some > 40, "{found_some}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_number_is_found_whatever_was_typed_of_it_among_thousands_that_begin_alike() {
+    with(|tx| {
+        for n in 0..1_200 {
+            let number = format!("+97250555{n:04}");
+            calls::upsert(tx, &Call { from_number: Some(number), lead_id: None, summary: None, ..call(n + 1) })?;
+        }
+        for (query, count) in [
+            ("050", 1_200),
+            ("0505", 1_200),
+            ("050555", 1_200),
+            ("0505550", 1_000),
+            ("+97250555011", 10),
+            ("5550142", 1),
+            ("050556", 0),
+        ] {
+            assert_eq!(found(tx, query)?.len(), count, "{query}");
+        }
         Ok(())
     });
 }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use super::calls::{self, COLUMNS};
 use super::recordings::{self, RecordingRow};
 use super::{COUNT_CAP, Count, Page, Span};
+use crate::store::list_key::Listed;
 use crate::store::{StoreError, search};
 
 /// The quick views over the calls.
@@ -44,7 +45,7 @@ pub struct CallsFilter {
 /// One call as a row shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallListing {
-    /// The call.
+    /// The call, without its transcript: [`get`](calls::get) has it.
     pub call: Call,
     /// Its place: the cursor after it.
     pub list_key: i64,
@@ -109,8 +110,10 @@ fn listing_of(row: &Row<'_>) -> rusqlite::Result<CallListing> {
 }
 
 fn select_listing() -> String {
+    // A transcript is most of a row, and no row of a list shows it.
+    let columns = COLUMNS.replace("c.transcript", "NULL");
     format!(
-        "SELECT {COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
+        "SELECT {columns}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
          LEFT JOIN leads l ON l.id = c.lead_id
          LEFT JOIN recordings r ON r.id =
              (SELECT r.id FROM recordings r WHERE r.call_sid = c.call_sid ORDER BY {first} LIMIT 1)",
@@ -163,21 +166,33 @@ impl Order {
     }
 }
 
-fn matching(filter: &CallsFilter) -> Matching {
+fn matching(conn: &Connection, filter: &CallsFilter) -> Result<Matching, StoreError> {
     let mut values = Vec::new();
-    let words = search::expression(&filter.search);
-    let is_searched_only = *filter == CallsFilter { search: filter.search.clone(), ..CallsFilter::default() };
+    let words = search::expression(conn, Listed::Calls, &filter.search)?;
     let (mut from, order) = match words {
         // The index holds the places in order, and of listed calls only: newest first needs no sort, and no row is
-        // looked up but for a filter, which the narrow index answers.
-        Some(words) => {
-            values.push(Value::Text(words));
-            let from = if is_searched_only {
-                "FROM call_search s WHERE s.call_search MATCH ?"
-            } else {
-                "FROM call_search s CROSS JOIN call_log c ON c.rowid = s.rowid
-                 WHERE s.call_search MATCH ? AND c.listed = 1"
+        // looked up but for what no mark tells.
+        Some(mut words) => {
+            let view = match filter.view {
+                CallView::All => None,
+                CallView::Missed => Some(search::MISSED),
+                CallView::Recorded | CallView::Unheard => Some(search::RECORDED),
             };
+            let direction = filter.direction.and_then(search::mark_of);
+            for mark in [view, direction].into_iter().flatten() {
+                words.push_str(&format!(" AND \"{mark}\""));
+            }
+            values.push(Value::Text(words));
+            let is_told = filter.view != CallView::Unheard
+                && filter.direction.is_none() == direction.is_none()
+                && filter.lead.is_none()
+                && filter.status.is_none();
+            if is_told {
+                let from = "FROM call_search s WHERE s.call_search MATCH ?".to_owned();
+                return Ok(Matching { from, order: Order::Rows, values });
+            }
+            let from = "FROM call_search s CROSS JOIN call_log c ON c.rowid = s.rowid
+                 WHERE s.call_search MATCH ? AND c.listed = 1";
             (from.to_owned(), Order::Rows)
         }
         None => ("FROM call_log c WHERE c.listed = 1".to_owned(), Order::Places),
@@ -200,7 +215,7 @@ fn matching(filter: &CallsFilter) -> Matching {
         from.push_str(" AND c.status = ? COLLATE NOCASE");
         values.push(Value::Text(status.clone()));
     }
-    Matching { from, order, values }
+    Ok(Matching { from, order, values })
 }
 
 /// How many calls match.
@@ -208,7 +223,7 @@ fn matching(filter: &CallsFilter) -> Matching {
 /// # Errors
 /// SQLite's.
 pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreError> {
-    let Matching { from, values, .. } = matching(filter);
+    let Matching { from, values, .. } = matching(conn, filter)?;
     let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1);
     let counted: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
     Ok(Count::of(counted.unsigned_abs()))
@@ -219,7 +234,7 @@ pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreErro
 /// # Errors
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> Result<Page<CallListing>, StoreError> {
-    let (sql, values) = select_page(filter, span, limit);
+    let (sql, values) = select_page(conn, filter, span, limit)?;
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
     rows.sort_unstable_by_key(|row| Reverse(row.list_key));
@@ -230,10 +245,15 @@ pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> 
 
 /// The keys come before the rows: a row that is not shown is not read. The page's few rows come in any order: SQLite
 /// would copy their texts to sort them.
-fn select_page(filter: &CallsFilter, span: Span, limit: u32) -> (String, Vec<Value>) {
-    let Matching { from, order, mut values } = matching(filter);
+fn select_page(
+    conn: &Connection,
+    filter: &CallsFilter,
+    span: Span,
+    limit: u32,
+) -> Result<(String, Vec<Value>), StoreError> {
+    let Matching { from, order, mut values } = matching(conn, filter)?;
     let keys = span.keys(&from, order.key(), order.after(), limit, &mut values);
-    (format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values)
+    Ok((format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values))
 }
 
 /// The place of the call that has `skipped` matching calls between it and the place `after`.
@@ -243,7 +263,7 @@ pub(in crate::store) fn place_after(
     after: Option<i64>,
     skipped: u64,
 ) -> Result<Option<i64>, StoreError> {
-    let Matching { from, order, mut values } = matching(filter);
+    let Matching { from, order, mut values } = matching(conn, filter)?;
     let keys = Span::Beyond(after, skipped).keys(&from, order.key(), order.after(), 1, &mut values);
     let sql = format!("SELECT c.list_key FROM call_log c WHERE {} = ({keys})", order.column());
     let mut statement = conn.prepare_cached(&sql)?;
@@ -317,9 +337,9 @@ mod tests {
                 for direction in [None, Some(Direction::Inbound)] {
                     for (search, lead) in [("", None), ("דנה", None), ("", Some(LeadId(1)))] {
                         let filter = CallsFilter { search: search.into(), view, direction, lead, status: None };
-                        let (page, values) = select_page(&filter, Span::After(Some(7)), 50);
+                        let (page, values) = select_page(conn, &filter, Span::After(Some(7)), 50)?;
                         let mut steps = plan(conn, &page, values);
-                        let Matching { from, values, .. } = matching(&filter);
+                        let Matching { from, values, .. } = matching(conn, &filter)?;
                         steps.extend(plan(
                             conn,
                             &format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT 10001)"),

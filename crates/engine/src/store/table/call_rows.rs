@@ -73,12 +73,19 @@ fn nearest_free(conn: &Connection, row: i64) -> Result<i64, StoreError> {
 pub(super) fn sort(conn: &Connection) -> Result<(), StoreError> {
     let largest: Option<i64> = conn.query_row("SELECT max(rowid) FROM call_log", [], |row| row.get(0))?;
     let mut next = largest.unwrap_or(0).max(FIRST);
-    let mut statement = conn.prepare("SELECT rowid FROM call_log WHERE list_key IS NOT NULL ORDER BY list_key")?;
-    let rows = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    // Some thousand at a time: they move while they are read.
+    let mut statement =
+        conn.prepare("SELECT rowid, list_key FROM call_log WHERE list_key > ?1 ORDER BY list_key LIMIT 4096")?;
     let mut change = conn.prepare("UPDATE call_log SET rowid = ?2 WHERE rowid = ?1")?;
-    for row in rows {
-        next += STEP;
-        change.execute((row, next))?;
+    let mut last = i64::MIN;
+    loop {
+        let rows = statement.query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = rows.collect::<Result<Vec<(i64, i64)>, _>>()?;
+        let Some((_, list_key)) = rows.last() else { return Ok(()) };
+        last = *list_key;
+        for (row, _) in rows {
+            next += STEP;
+            change.execute((row, next))?;
+        }
     }
-    Ok(())
 }

@@ -387,11 +387,18 @@ fn hide_parent(conn: &Connection, call: &Call) -> Result<(), StoreError> {
 }
 
 fn document<'a>(call: &'a Call, lead: &'a FoundBy) -> Document<'a> {
+    let missed = Outcome::of(call.status.as_deref(), call.duration_s) == Outcome::Missed;
+    let marks = [
+        missed.then_some(search::MISSED),
+        call.has_recording.then_some(search::RECORDED),
+        search::mark_of(call.direction),
+    ];
     Document::new(
         &[lead.name.as_deref()],
         &[call.summary.as_deref(), call.transcript.as_deref()],
         &[call.from_number.as_deref(), call.to_number.as_deref(), lead.number.as_deref()],
     )
+    .marked(marks.into_iter().flatten())
 }
 
 fn found_by<'a>(leads: &'a HashMap<LeadId, FoundBy>, call: &Call) -> &'a FoundBy {
@@ -436,34 +443,52 @@ fn index_all(conn: &Connection) -> Result<(), StoreError> {
     words.write(conn)
 }
 
+/// Calls of an older installation that are in memory at once.
+const FILL_ROWS: u32 = 256;
+const IS_SID: &str = "length(call_sid) BETWEEN 1 AND 64 AND call_sid NOT GLOB '*[^A-Za-z0-9_-]*'";
+
 /// Gives rows of an older installation what the lists need. Rows that have it are left alone.
 pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
     // What is no sid can be asked of no one: such a row is kept, and shown nowhere.
-    conn.execute("UPDATE call_log SET listed = 0 WHERE NOT (length(call_sid) BETWEEN 1 AND 64 AND call_sid NOT GLOB '*[^A-Za-z0-9_-]*')", [])?;
-    let mut statement =
-        conn.prepare(&format!("SELECT {COLUMNS} FROM call_log c WHERE c.list_key IS NULL AND c.listed = 1"))?;
-    let calls = statement.query_map([], from_row)?.collect::<Result<Vec<_>, _>>()?;
+    conn.execute(&format!("UPDATE call_log SET listed = 0 WHERE NOT ({IS_SID})"), [])?;
     let is_index_new = search::is_empty(conn, Listed::Calls)?;
-    for call in calls {
-        let sid = call.sid.as_str();
-        let key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, None)?;
-        let outcome = Outcome::of(call.status.as_deref(), call.duration_s).as_str();
-        conn.prepare_cached("UPDATE call_log SET list_key = ?2, outcome = ?3 WHERE call_sid = ?1")?
-            .execute((sid, key, outcome))?;
-        let is_leg = is_short(&call) && has_child(conn, &call)?;
-        if is_leg {
-            conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1")?.execute([sid])?;
-        } else if !is_index_new {
-            let row = call_rows::row_at(conn, key, 1)?;
-            conn.prepare_cached("UPDATE call_log SET rowid = ?2 WHERE call_sid = ?1")?.execute((sid, row))?;
-            index(conn, &call, &lead_of(conn, &call)?, None, row)?;
+    // A few at a time: a million calls with their transcripts do not fit in memory.
+    let mut statement = conn.prepare(&format!(
+        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.list_key IS NULL AND {IS_SID} AND c.rowid > ?1
+         ORDER BY c.rowid LIMIT {FILL_ROWS}"
+    ))?;
+    let mut last = i64::MIN;
+    loop {
+        let calls = statement.query_map([last], |row| Ok((from_row(row)?, row.get::<_, i64>(13)?)))?;
+        let calls = calls.collect::<Result<Vec<_>, _>>()?;
+        let Some((_, row)) = calls.last() else { break };
+        last = *row;
+        for (call, _) in &calls {
+            fill_one(conn, call, is_index_new)?;
         }
-        hide_parent(conn, &call)?;
     }
     if is_index_new {
         index_all(conn)?;
+        while search::join_segments(conn)? {}
     }
     call_reads::fill(conn)
+}
+
+fn fill_one(conn: &Connection, call: &Call, is_index_new: bool) -> Result<(), StoreError> {
+    let sid = call.sid.as_str();
+    let key = list_key::place(conn, Listed::Calls, call.started_at_ms, sid, None)?;
+    let outcome = Outcome::of(call.status.as_deref(), call.duration_s).as_str();
+    conn.prepare_cached("UPDATE call_log SET list_key = ?2, outcome = ?3 WHERE call_sid = ?1")?
+        .execute((sid, key, outcome))?;
+    let is_leg = is_short(call) && has_child(conn, call)?;
+    if is_leg {
+        conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1")?.execute([sid])?;
+    } else if !is_index_new {
+        let row = call_rows::row_at(conn, key, 1)?;
+        conn.prepare_cached("UPDATE call_log SET rowid = ?2 WHERE call_sid = ?1")?.execute((sid, row))?;
+        index(conn, call, &lead_of(conn, call)?, None, row)?;
+    }
+    hide_parent(conn, call)
 }
 
 /// Keeps the row and says that the source does not list it any more. Returns whether that is new.

@@ -199,17 +199,28 @@ pub(super) fn found_by(conn: &Connection, id: LeadId) -> Result<FoundBy, StoreEr
     Ok(found.optional()?.unwrap_or_default())
 }
 
+/// Leads of an older installation that are in memory at once.
+const FILL_ROWS: u32 = 256;
+
 /// Gives rows of an older installation what the lists need. Rows that have it are left alone.
 pub(crate) fn fill(conn: &Connection) -> Result<(), StoreError> {
-    let mut statement =
-        conn.prepare(&format!("SELECT {COLUMNS}, {NAME} FROM leads l WHERE l.list_key IS NULL AND l.placeholder = 0"))?;
-    let found = statement.query_map([], |row| Ok((lead_of(row)?, row.get::<_, Option<String>>(16)?)))?;
     let is_index_new = search::is_empty(conn, Listed::Leads)?;
-    for (lead, name) in found.collect::<Result<Vec<_>, _>>()? {
-        let key = list_key::place(conn, Listed::Leads, lead.last_contact_at_ms, &lead.id.to_string(), None)?;
-        conn.prepare_cached("UPDATE leads SET list_key = ?2 WHERE id = ?1")?.execute((lead.id.0, key))?;
-        if !is_index_new {
-            index(conn, &lead, name.as_deref(), None, key)?;
+    let mut statement = conn.prepare(&format!(
+        "SELECT {COLUMNS}, {NAME} FROM leads l WHERE l.list_key IS NULL AND l.placeholder = 0 AND l.id > ?1
+         ORDER BY l.id LIMIT {FILL_ROWS}"
+    ))?;
+    let mut last = i64::MIN;
+    loop {
+        let found = statement.query_map([last], |row| Ok((lead_of(row)?, row.get::<_, Option<String>>(16)?)))?;
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let Some((lead, _)) = found.last() else { break };
+        last = lead.id.0;
+        for (lead, name) in found {
+            let key = list_key::place(conn, Listed::Leads, lead.last_contact_at_ms, &lead.id.to_string(), None)?;
+            conn.prepare_cached("UPDATE leads SET list_key = ?2 WHERE id = ?1")?.execute((lead.id.0, key))?;
+            if !is_index_new {
+                index(conn, &lead, name.as_deref(), None, key)?;
+            }
         }
     }
     if is_index_new {
@@ -268,9 +279,9 @@ pub fn total(conn: &Connection) -> Result<u64, StoreError> {
     Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
 }
 
-fn matching(filter: &LeadsFilter) -> (String, &'static str, Vec<Value>) {
+fn matching(conn: &Connection, filter: &LeadsFilter) -> Result<(String, &'static str, Vec<Value>), StoreError> {
     let mut values = Vec::new();
-    let (mut from, key) = match search::expression(&filter.search) {
+    let (mut from, key) = match search::expression(conn, Listed::Leads, &filter.search)? {
         Some(words) => {
             values.push(Value::Text(words));
             let from = "FROM lead_search s CROSS JOIN leads l ON l.list_key = s.rowid
@@ -283,7 +294,7 @@ fn matching(filter: &LeadsFilter) -> (String, &'static str, Vec<Value>) {
         from.push_str(" AND l.status = ? COLLATE NOCASE");
         values.push(Value::Text(status.clone()));
     }
-    (from, key, values)
+    Ok((from, key, values))
 }
 
 /// How many leads match.
@@ -291,7 +302,7 @@ fn matching(filter: &LeadsFilter) -> (String, &'static str, Vec<Value>) {
 /// # Errors
 /// SQLite's.
 pub fn count(conn: &Connection, filter: &LeadsFilter) -> Result<Count, StoreError> {
-    let (from, _, values) = matching(filter);
+    let (from, _, values) = matching(conn, filter)?;
     let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {})", COUNT_CAP + 1);
     let counted: i64 = conn.prepare_cached(&sql)?.query_row(params_from_iter(&values), |row| row.get(0))?;
     Ok(Count::of(counted.unsigned_abs()))
@@ -302,7 +313,7 @@ pub fn count(conn: &Connection, filter: &LeadsFilter) -> Result<Count, StoreErro
 /// # Errors
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &LeadsFilter, span: Span, limit: u32) -> Result<Page<LeadListing>, StoreError> {
-    let (from, key, mut values) = matching(filter);
+    let (from, key, mut values) = matching(conn, filter)?;
     let keys = span.keys(&from, key, "?", limit, &mut values);
     let sql = format!("{} WHERE l.list_key IN ({keys}) ORDER BY l.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;

@@ -305,7 +305,9 @@ fn interceptor(plan: &Plan, row: &mut Row) -> Result<(), Failure> {
         pause(Duration::from_millis(50));
     }
     let url = format!("https://127.0.0.1:{port}");
-    let mut login = scene.profile.command(&["login", "crm", "--url", &url, "--email", "a@example.com"]);
+    // A library that has an account takes no other.
+    let fresh = Profile::new(&plan.cli)?;
+    let mut login = fresh.command(&["login", "crm", "--url", &url, "--email", "a@example.com"]);
     login.env("AFTERCALL_PASSWORD", "Canary-Password-1");
     let answer = finish(login)?;
     manners("a sign-in through an interceptor", &answer, &["server_unavailable"], &mut row.wrong);

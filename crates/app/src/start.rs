@@ -297,12 +297,12 @@ impl App {
             Access::Write | Access::Read => None,
         };
         let shown = syncing::never(&library.store).await?;
-        let options_access = options.access;
+        let access = options.access;
         let app = Self(Arc::new(Inner {
             library,
             folder: opened.folder,
             key: options.key.clone(),
-            access: options.access,
+            access,
             key_place: opened.key_place,
             limits: options.limits.clone(),
             // A key that it followed on is not kept.
@@ -328,21 +328,21 @@ impl App {
             swept: Mutex::new(opened.swept),
             _lock: Mutex::new(opened.lock),
         }));
-        if options_access == Access::Window {
+        if access == Access::Window {
             app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
             let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
             app.0.tasks.spawn(storage::keep(library, downloads, app.0.stop.child_token()));
         }
         app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.
-        if options_access != Access::Read {
+        if access != Access::Read {
             match twilio::restore(app.store(), &app.0.limits, app.clock()).await {
                 Ok(Some(twilio)) => app.go_online_at_twilio(Arc::new(twilio)).await?,
                 Ok(None) => {}
                 Err(error) => tracing::warn!(code = error.code().as_str(), %error, "twilio is left out"),
             }
         }
-        if options_access != Access::Read
+        if access != Access::Read
             && let Some(crm) = session::restore(app.store(), &app.0.limits, app.clock()).await?
         {
             app.go_online(Arc::new(crm)).await?;

@@ -114,17 +114,11 @@ impl Job {
                 | Phase::Unavailable
                 | Phase::Restricted
                 | Phase::Cancelled,
-                Event::Wanted(Wish::Background),
-            ) => Effect::None,
-            (
-                Phase::StillPreparing
-                | Phase::FailedRetrying
-                | Phase::NeedsYou
-                | Phase::Unavailable
-                | Phase::Restricted
-                | Phase::Cancelled,
                 Event::Wanted(wish),
-            ) => self.ask_again(wish, moment),
+            ) => match wish {
+                Wish::Background => Effect::None,
+                Wish::Pin | Wish::Person => self.ask_again(wish, moment),
+            },
 
             (Phase::Queued | Phase::Preparing | Phase::StillPreparing | Phase::FailedRetrying, Event::Claimed) => {
                 self.claim(moment)

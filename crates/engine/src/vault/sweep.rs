@@ -58,38 +58,38 @@ impl Vault {
         let (keyed, awaited) = (paths(&known.keyed), paths(&known.awaited));
         let keyless = &paths(&known.keyless) - &awaited;
         let mut swept = Swept::default();
-        let mut found = Vec::new();
+        let mut found = BTreeSet::new();
         let aside = self.root().join(QUARANTINE);
         files_below(self.root(), &aside, &mut found)?;
-        for path in found {
+        for path in &found {
             match path.extension().and_then(|extension| extension.to_str()) {
                 Some(PART)
-                    if !awaited.contains(&path.with_extension(WHOLE)) || age_ms(&path, now_ms)? > PART_LIFE_MS =>
+                    if !awaited.contains(&path.with_extension(WHOLE)) || age_ms(path, now_ms)? > PART_LIFE_MS =>
                 {
-                    fs::remove_file(&path)?;
+                    fs::remove_file(path)?;
                     swept.parts_removed += 1;
                 }
-                Some(WHOLE) if keyed.contains(&path) || awaited.contains(&path) => {}
-                Some(WHOLE) if keyless.contains(&path) => {
-                    fs::remove_file(&path)?;
+                Some(WHOLE) if keyed.contains(path) || awaited.contains(path) => {}
+                Some(WHOLE) if keyless.contains(path) => {
+                    fs::remove_file(path)?;
                     swept.erased += 1;
                 }
                 Some(WHOLE) => {
                     private_folder(&aside)?;
                     if let Some(name) = path.file_name() {
-                        fs::rename(&path, aside.join(name))?;
+                        fs::rename(path, aside.join(name))?;
                         swept.quarantined += 1;
                     }
                 }
                 _ => {}
             }
         }
-        swept.missing = known.keyed.iter().filter(|id| !self.holds(id)).cloned().collect();
+        swept.missing = known.keyed.iter().filter(|id| !found.contains(&self.layout.file(id))).cloned().collect();
         Ok(swept)
     }
 }
 
-fn files_below(folder: &Path, but: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+fn files_below(folder: &Path, but: &Path, found: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         // Links are neither folders nor files here: they are left alone.
@@ -97,7 +97,7 @@ fn files_below(folder: &Path, but: &Path, found: &mut Vec<PathBuf>) -> io::Resul
         if kind.is_dir() && entry.path() != but {
             files_below(&entry.path(), but, found)?;
         } else if kind.is_file() {
-            found.push(entry.path());
+            found.insert(entry.path());
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use aftercall_domain::ids::{CallSid, LeadId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::calls::{self, COLUMNS};
+use super::calls::{self, LISTED_COLUMNS};
 use super::recordings::{self, RecordingRow};
 use super::{COUNT_CAP, Count, Page, Span};
 use crate::store::list_key::Listed;
@@ -110,10 +110,8 @@ fn listing_of(row: &Row<'_>) -> rusqlite::Result<CallListing> {
 }
 
 fn select_listing() -> String {
-    // A transcript is most of a row, and no row of a list shows it.
-    let columns = COLUMNS.replace("c.transcript", "NULL");
     format!(
-        "SELECT {columns}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
+        "SELECT {LISTED_COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
          LEFT JOIN leads l ON l.id = c.lead_id
          LEFT JOIN recordings r ON r.id =
              (SELECT r.id FROM recordings r WHERE r.call_sid = c.call_sid ORDER BY {first} LIMIT 1)",

@@ -20,10 +20,22 @@ pub use super::call_lists::{
 /// A parent leg this short is only the line on which the call itself was made.
 const PARENT_LEG_MAX_S: i64 = 1;
 
-pub(super) const COLUMNS: &str = "c.call_sid, c.parent_call_sid, c.source, c.lead_id, c.direction, c.from_number,
-    c.to_number, c.status, c.duration_s, c.started_at_ms, c.summary, c.transcript, c.has_recording";
+macro_rules! columns {
+    (transcript: $transcript:literal) => {
+        concat!(
+            "c.call_sid, c.parent_call_sid, c.source, c.lead_id, c.direction, c.from_number, c.to_number, c.status, ",
+            "c.duration_s, c.started_at_ms, c.summary, ",
+            $transcript,
+            ", c.has_recording"
+        )
+    };
+}
 
-/// Reads [`COLUMNS`].
+pub(super) const COLUMNS: &str = columns!(transcript: "c.transcript");
+/// The same for a row of a list: a transcript is most of a row, and no list shows it.
+pub(super) const LISTED_COLUMNS: &str = columns!(transcript: "NULL");
+
+/// Reads [`COLUMNS`] or [`LISTED_COLUMNS`].
 pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Call> {
     Ok(Call {
         sid: row.get::<_, Checked<CallSid>>(0)?.0,

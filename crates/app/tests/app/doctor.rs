@@ -6,7 +6,7 @@ use aftercall_app::start::{Access, Boot};
 use aftercall_sandbox::{Options, Script};
 use serde_json::{Value, json};
 
-use crate::world::{World, arrived, ask_for, id_of, refused, tamper};
+use crate::world::{World, arrived, ask_for, fetched, id_of, refused, tamper};
 
 async fn look(boot: &Boot, step: &str) -> Vec<Value> {
     let looked = ask_for(boot, "doctor_look", json!({"step": step})).await;
@@ -22,8 +22,7 @@ async fn every_step_finds_a_healthy_app_well_while_it_runs() {
     let world = World::small().await;
     let boot = world.synced().await;
     let sid = world.call(0);
-    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
-    arrived(&boot, &sid).await;
+    fetched(&boot, &sid).await;
     let steps = ask_for(&boot, "doctor_steps", json!({})).await;
     let steps: Vec<&str> = steps["steps"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
     assert_eq!(steps.len(), 11);
@@ -42,8 +41,7 @@ async fn a_damaged_recording_is_mended_by_the_running_queue() {
     let world = World::small().await;
     let boot = world.synced().await;
     let sid = world.call(0);
-    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
-    arrived(&boot, &sid).await;
+    fetched(&boot, &sid).await;
     tamper(&world.folder().join("recordings"));
     let found = look(&boot, "recordings").await;
     assert_eq!((&found[0]["finding"], &found[0]["is_mendable"]), (&json!("recordings_damaged"), &json!(true)));

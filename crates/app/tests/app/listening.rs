@@ -4,7 +4,7 @@ use aftercall_player::output::headless::Headless;
 use aftercall_sandbox::{Options, Script};
 use serde_json::json;
 
-use crate::world::{World, arrived, ask_for, id_of, refused, tamper, until};
+use crate::world::{World, arrived, ask_for, fetched, id_of, refused, tamper, until};
 
 async fn phase(boot: &Boot) -> String {
     ask_for(boot, "player_state", json!({})).await["phase"].as_str().unwrap().to_owned()
@@ -205,8 +205,7 @@ async fn the_waveform_is_there_with_the_recording_and_not_before() {
     let sid = world.call_with("call-dual-45s.mp3");
     let ask = json!({"id": id_of(&sid), "buckets": 100});
     assert_eq!(refused(&boot, "recording_peaks", ask.clone()).await.code.as_str(), "not_ready");
-    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
-    arrived(&boot, &sid).await;
+    fetched(&boot, &sid).await;
     let peaks = ask_for(&boot, "recording_peaks", ask).await;
     assert_eq!(peaks["channels"], 2);
     assert_eq!(peaks["duration_ms"], 45_000);
@@ -220,8 +219,7 @@ async fn a_file_that_was_tampered_with_is_fetched_again_and_plays() {
     let world = World::small().await;
     let boot = world.synced().await;
     let sid = world.call(0);
-    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
-    arrived(&boot, &sid).await;
+    fetched(&boot, &sid).await;
     tamper(&world.folder().join("recordings"));
     ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": true})).await;
     until(|| async { phase(&boot).await == "playing" }).await;

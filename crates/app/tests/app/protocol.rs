@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{World, arrived, ask_for, id_of, tamper};
+use crate::world::{World, arrived, fetched, id_of, tamper};
 
 const ORIGINS: &[&str] = &["tauri://localhost"];
 
@@ -66,8 +66,7 @@ async fn a_chunk_that_was_tampered_with_is_a_500_without_a_byte_of_it_and_is_fet
     let world = World::small().await;
     let boot = world.synced().await;
     let sid = world.call(0);
-    ask_for(&boot, "recording_want", json!({"id": id_of(&sid)})).await;
-    arrived(&boot, &sid).await;
+    fetched(&boot, &sid).await;
     tamper(&world.folder().join("recordings"));
     let answer = get(&boot, Method::GET, &id_of(&sid), Some("bytes=0-99")).await;
     assert_eq!(answer.status(), 500);

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::world::{World, arrived, ask_for, id_of, refused, until};
+use crate::world::{World, arrived, ask_for, fetched, id_of, refused, until};
 
 #[tokio::test]
 async fn a_pin_asks_for_the_recording_and_keeps_it_and_taken_back_it_may_go() {
@@ -11,8 +11,7 @@ async fn a_pin_asks_for_the_recording_and_keeps_it_and_taken_back_it_may_go() {
     assert_eq!(pinned["pinned"], true);
     let call = || ask_for(&boot, "call_read", json!({"sid": first}));
     until(|| async { call().await["recording"]["state"] == "pinned" }).await;
-    ask_for(&boot, "recording_want", json!({"id": id_of(&second)})).await;
-    arrived(&boot, &second).await;
+    fetched(&boot, &second).await;
 
     let state = ask_for(&boot, "storage_state", json!({})).await;
     assert_eq!((&state["on_device"], &state["pinned"], &state["is_full"]), (&json!(2), &json!(1), &json!(false)));

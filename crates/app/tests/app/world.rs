@@ -114,6 +114,12 @@ pub async fn arrived(boot: &Boot, sid: &str) {
         .await;
 }
 
+/// Wants a recording and waits until it is on this device.
+pub async fn fetched(boot: &Boot, sid: &str) {
+    ask_for(boot, "recording_want", json!({"id": id_of(sid)})).await;
+    arrived(boot, sid).await;
+}
+
 /// Flips one bit in the first chunk of the one stored recording.
 pub fn tamper(recordings: &std::path::Path) {
     let (mut files, mut folders) = (Vec::new(), vec![recordings.to_owned()]);

@@ -4,11 +4,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aftercall_player::output::Headless;
-use aftercall_player::{Arriving, Decoder, OutputChoice, Phase, Player, PlayerError, Status};
+use aftercall_player::{Arriving, Decoder, Phase, PlayerError};
 
 use crate::signal::{channel, correlation, lag};
-use crate::support::{RECORDINGS, at_speed, audio, rendered, source};
+use crate::support::{RECORDINGS, at_speed, audio, player, rendered, source, until};
 
 const CALL: &str = "call-dual-4min.mp3";
 /// Of three steps.
@@ -175,28 +174,11 @@ fn the_length_is_known_from_the_first_bytes_where_the_format_says_it_and_marked_
     assert!(estimated);
 }
 
-fn player() -> (Player, Headless) {
-    let headless = Headless::stepped(RATE as u32);
-    (Player::start(OutputChoice::Headless(headless.clone()), Box::new(|_| {})), headless)
-}
-
-fn until(player: &Player, wanted: impl Fn(&Status) -> bool) -> Status {
-    let patience = Instant::now() + Duration::from_secs(30);
-    loop {
-        let status = player.status();
-        if wanted(&status) {
-            return status;
-        }
-        assert!(Instant::now() < patience, "still {status:?}");
-        std::thread::park_timeout(Duration::from_millis(2));
-    }
-}
-
 #[test]
 fn a_stall_is_a_pause_that_ends_by_itself_and_no_sample_is_lost_or_heard_twice() {
     let (whole, _) = rendered(SHORT, &at_speed(1.0)).expect("sound");
     let coming = Coming::file(SHORT);
-    let (player, headless) = player();
+    let (player, headless) = player(RATE);
     player.load_arriving(Box::new(coming.clone()), 0, true);
     assert_eq!(player.status().phase, Phase::Loading, "nothing is here yet");
     coming.arrive(0, 1);
@@ -235,7 +217,7 @@ fn a_stall_is_a_pause_that_ends_by_itself_and_no_sample_is_lost_or_heard_twice()
 #[test]
 fn no_command_waits_for_bytes_that_do_not_come() {
     let coming = Coming::file(CALL);
-    let (player, headless) = player();
+    let (player, headless) = player(RATE);
     player.load_arriving(Box::new(coming.clone()), 0, true);
     let begun = Instant::now();
     player.pause();
@@ -266,7 +248,7 @@ fn a_seek_ahead_asks_for_its_place_sounds_there_and_is_exact_once_all_is_here() 
         let mut decoder = Decoder::open(Box::new(io::Cursor::new(bytes.clone()))).expect("sound");
         let exact_ms = decoder.facts().duration_ms;
         let coming = Coming::of(bytes);
-        let (player, headless) = player();
+        let (player, headless) = player(RATE);
         coming.arrive(0, 1);
         player.load_arriving(Box::new(coming.clone()), 0, true);
         until(&player, |status| status.phase == Phase::Playing);
@@ -303,7 +285,7 @@ fn a_seek_ahead_asks_for_its_place_sounds_there_and_is_exact_once_all_is_here() 
 
 #[test]
 fn what_turns_out_to_be_no_recording_fails_as_one_that_is_whole_does() {
-    let (player, _headless) = player();
+    let (player, _headless) = player(RATE);
     let page = b"<!doctype html><html>".repeat(10_000);
     let coming = Coming::of(page);
     coming.arrive(0, 1);

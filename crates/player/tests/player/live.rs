@@ -2,35 +2,16 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use aftercall_player::output::Headless;
 use aftercall_player::{OutputChoice, Phase, Player, PlayerError, Status};
 
 use crate::signal::{channel, correlation, lag};
-use crate::support::{at_speed, rendered, source};
+use crate::support::{at_speed, player, rendered, source, until};
 
 const CALL: &str = "call-dual-45s.mp3";
 /// The recording's own rate, so that samples can be compared without a resampler in between.
 const RATE: usize = 8_000;
-
-fn player(rate_hz: usize) -> (Player, Headless) {
-    let headless = Headless::stepped(rate_hz as u32);
-    (Player::start(OutputChoice::Headless(headless.clone()), Box::new(|_| {})), headless)
-}
-
-/// Waits for the decode or control thread to come round. The limit is a test's patience, not a promise of speed.
-fn until(player: &Player, wanted: impl Fn(&Status) -> bool) -> Status {
-    let patience = Instant::now() + Duration::from_secs(30);
-    loop {
-        let status = player.status();
-        if wanted(&status) {
-            return status;
-        }
-        assert!(Instant::now() < patience, "still {status:?}");
-        std::thread::park_timeout(Duration::from_millis(2));
-    }
-}
 
 fn playing(name: &str, rate_hz: usize) -> (Player, Headless) {
     let (player, headless) = player(rate_hz);

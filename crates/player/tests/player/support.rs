@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aftercall_player::offline::{RenderOptions, Rendered, render};
-use aftercall_player::{PlayerError, Source};
+use aftercall_player::output::Headless;
+use aftercall_player::{OutputChoice, Player, PlayerError, Source, Status};
 
 /// Every recording, with its exact length in samples per channel.
 pub const RECORDINGS: [(&str, u64); 9] = [
@@ -49,4 +51,23 @@ pub fn ffmpeg(name: &str) -> Vec<f32> {
         .expect("ffmpeg is needed for these tests: run `cargo xtask setup`, or install it");
     assert!(output.status.success(), "ffmpeg failed: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+/// A player whose device is stepped by the test.
+pub fn player(rate_hz: usize) -> (Player, Headless) {
+    let headless = Headless::stepped(rate_hz as u32);
+    (Player::start(OutputChoice::Headless(headless.clone()), Box::new(|_| {})), headless)
+}
+
+/// Waits for the decode or control thread to come round. The limit is a test's patience, not a promise of speed.
+pub fn until(player: &Player, wanted: impl Fn(&Status) -> bool) -> Status {
+    let patience = Instant::now() + Duration::from_secs(30);
+    loop {
+        let status = player.status();
+        if wanted(&status) {
+            return status;
+        }
+        assert!(Instant::now() < patience, "still {status:?}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
 }

@@ -38,10 +38,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let folder = Path::new(folder);
     let clock = Arc::new(SystemClock::new());
-    let key = open_root_key(folder, &KeyChoice::File(folder.join("key")))?;
-    let store = Store::open(&folder.join("library.db"), &key.db_key(), &*clock)?;
-    let name_mac = store.read_blocking(profile::name_mac)?;
-    let vault = Arc::new(Vault::open(&folder.join("recordings"), &name_mac, key.file_kek())?);
+    let (at, now) = (folder.to_owned(), clock.clone());
+    let opened = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn Error + Send + Sync>> {
+        let key = open_root_key(&at, &KeyChoice::File(at.join("key")))?;
+        let store = Store::open(&at.join("library.db"), &key.db_key(), &*now)?;
+        let name_mac = store.read_blocking(profile::name_mac)?;
+        let vault = Vault::open(&at.join("recordings"), &name_mac, key.file_kek())?;
+        Ok((store, Arc::new(vault)))
+    });
+    let (store, vault) = opened.await?.map_err(|error| error.to_string())?;
     let crm = Arc::new(Crm::new(url.parse()?, Limits::default(), clock.clone())?);
     let password = SecretString::from(std::env::var("AFTERCALL_PASSWORD")?);
     crm.sign_in(Credentials { email: email.clone(), password }, false).await?;

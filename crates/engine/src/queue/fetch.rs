@@ -68,16 +68,19 @@ async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, h
     let mut part = Part::take_up(inside, id, total_bytes, hold).await.map_err(of_disk)?;
     let mut restarts = 0;
     let mut coming = None;
-    let file = loop {
+    loop {
         let mut writing = Writing::start(part.arriving.clone(), Arc::clone(hold));
         let mut filling = Filling::new(inside, id, &mut part);
         let other = match filling.fill(&mut writing, coming.take()).await {
-            Ok(()) => break writing.finish().await.map_err(of_disk)?,
+            Ok(()) => {
+                writing.end().await.map_err(of_disk)?;
+                break;
+            }
             Err(Stop::Restart(other)) => {
                 writing.pause().await;
                 other
             }
-            Err(Stop::Disk) => return Err(of_disk(writing.finish().await.err().unwrap_or(Code::Internal))),
+            Err(Stop::Disk) => return Err(of_disk(writing.end().await.err().unwrap_or(Code::Internal))),
             Err(Stop::Source(error)) => {
                 writing.pause().await;
                 part.keep_or_drop(inside, id).await;
@@ -97,23 +100,23 @@ async fn run(inside: &Arc<Inside>, id: &RecordingId, call_age_ms: Option<i64>, h
         check_size(total_bytes).map_err(Event::Failed)?;
         coming = other.filter(|piece| piece.is_whole).map(|piece| *piece);
         part = Part::begin(inside, id, total_bytes, hold).await.map_err(of_disk)?;
-    };
-    match look(inside, id, &file).await {
+    }
+    // Looked at before it has its name: what is no recording never takes the place of a file that is here, and who is
+    // killed while looking goes on with a part that is whole.
+    match look(inside, &part.arriving).await {
         Looked::Sound(facts, analysed) => {
+            let file = part.finish(hold).await.map_err(of_disk)?;
             let damaged_packets = analysed.as_ref().map_or(0, |analysed| analysed.damaged_packets);
             let analysis = analysed.map(|analysed| Analysis { peaks: analysed.peaks, turns: analysed.turns });
             Ok(Ended::Arrived(Arrived { file, facts: Some(facts), analysis, damaged_packets }, true))
         }
         Looked::Unsupported(codec) => {
+            let file = part.finish(hold).await.map_err(of_disk)?;
             let facts = AudioFacts { codec, channels: 0, sample_rate_hz: 0, duration_ms: 0 };
             Ok(Ended::Arrived(Arrived { file, facts: Some(facts), analysis: None, damaged_packets: 0 }, false))
         }
         Looked::Not(failure) => {
             part.drop_it(inside, id).await;
-            let (vault, of) = (Arc::clone(&inside.parts.vault), id.clone());
-            if let Err(code) = blocking(move || vault.remove(&of)).await {
-                tracing::debug!(code = code.as_str(), "a refused file was not removed");
-            }
             Err(Event::Failed(failure))
         }
     }
@@ -226,6 +229,16 @@ impl Part {
         } else if !self.is_kept {
             self.keep(inside, id).await;
         }
+    }
+
+    /// Makes the whole file durable under its name.
+    async fn finish(&self, hold: &Hold) -> Result<StoredFile, Code> {
+        let (arriving, hold) = (self.arriving.clone(), Arc::clone(hold));
+        blocking(move || {
+            let _hold = hold;
+            arriving.intake().finish()
+        })
+        .await
     }
 
     /// The file is of no use. Its key goes first: it cannot be read any more, whatever becomes of its bytes.
@@ -446,15 +459,11 @@ fn check_sound(first: &[u8]) -> Result<(), UpstreamError> {
     }
 }
 
-/// Reads the stored file once for its facts and once for its peaks.
-async fn look(inside: &Arc<Inside>, id: &RecordingId, file: &StoredFile) -> Looked {
-    let (inside, id, file) = (Arc::clone(inside), id.clone(), file.clone());
+/// Reads the whole file once for its facts and once for its peaks.
+async fn look(inside: &Arc<Inside>, whole: &Arriving) -> Looked {
+    let (inside, whole) = (Arc::clone(inside), whole.clone());
     let looked = tokio::task::spawn_blocking(move || {
-        let reader = match inside.parts.vault.reader(&id, &file) {
-            Ok(reader) => reader,
-            Err(error) => return Looked::Not(failure::of_disk(error.code())),
-        };
-        let facts = match scan(reader.cursor()) {
+        let facts = match scan(whole.cursor()) {
             Ok(scan) => scan.facts,
             Err(ScanError::Unsupported { codec }) => return Looked::Unsupported(codec),
             Err(ScanError::HeaderOnly) => {
@@ -471,7 +480,7 @@ async fn look(inside: &Arc<Inside>, id: &RecordingId, file: &StoredFile) -> Look
             }
         };
         // A recording whose waveform cannot be drawn is still a recording.
-        let analysed = inside.parts.analyst.analyse(Box::new(reader.cursor()));
+        let analysed = inside.parts.analyst.analyse(Box::new(whole.cursor()));
         if analysed.is_err() {
             tracing::warn!("a recording could not be analysed");
         }

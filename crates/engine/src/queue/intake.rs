@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::arriving::Arriving;
-use crate::store::table::recordings::StoredFile;
 use crate::vault::VaultError;
 
 /// Chunks that wait for the disk. When it is full, reading waits.
@@ -26,13 +25,12 @@ pub(super) type Hold = Arc<OwnedMutexGuard<()>>;
 enum Piece {
     Chunk { index: u64, plain: Zeroizing<Vec<u8>> },
     Sync,
-    Finish,
 }
 
-/// One file that is being written. Dropped before [`Writing::finish`], it stays as it is, to be gone on with.
+/// One file that is being written. It stays unfinished, to be gone on with, or to be looked at when it is whole.
 pub(super) struct Writing {
     pieces: mpsc::Sender<Piece>,
-    task: JoinHandle<Result<Option<StoredFile>, VaultError>>,
+    task: JoinHandle<Result<(), VaultError>>,
     unsynced_bytes: usize,
     sync_at: Instant,
 }
@@ -48,15 +46,14 @@ impl Writing {
                 match piece {
                     Piece::Chunk { index, plain } => intake.put(index, &plain)?,
                     Piece::Sync => intake.sync()?,
-                    Piece::Finish => return intake.finish().map(Some),
                 }
             }
-            Ok(None)
+            Ok(())
         });
         Self { pieces, task, unsynced_bytes: 0, sync_at: Instant::now() }
     }
 
-    /// Hands over a chunk. False when the thread gave up: [`Writing::finish`] says why.
+    /// Hands over a chunk. False when the thread gave up: [`Writing::end`] says why.
     pub(super) async fn put(&mut self, index: u64, plain: Zeroizing<Vec<u8>>) -> bool {
         if self.unsynced_bytes == 0 {
             self.sync_at = Instant::now() + SYNC_EVERY;
@@ -82,21 +79,19 @@ impl Writing {
         self.pieces.send(Piece::Sync).await.is_ok()
     }
 
-    /// Makes the whole file durable under its name.
-    pub(super) async fn finish(self) -> Result<StoredFile, Code> {
-        let _ = self.pieces.send(Piece::Finish).await; // closed: the thread has its reason
+    /// Waits until all that was handed over is written.
+    pub(super) async fn end(self) -> Result<(), Code> {
+        drop(self.pieces);
         match self.task.await {
-            Ok(Ok(Some(file))) => Ok(file),
-            Ok(Err(error)) => Err(error.code()),
-            Ok(Ok(None)) | Err(_) => Err(Code::Internal),
+            Ok(written) => written.map_err(|error| error.code()),
+            Err(_) => Err(Code::Internal),
         }
     }
 
-    /// Waits until all that was handed over is written. The file stays unfinished.
+    /// The same where the rest is not wanted now: what could not be written comes again.
     pub(super) async fn pause(self) {
-        drop(self.pieces);
-        if let Ok(Err(error)) = self.task.await {
-            tracing::debug!(code = error.code().as_str(), "an unfinished file could not be written on");
+        if let Err(code) = self.end().await {
+            tracing::debug!(code = code.as_str(), "an unfinished file could not be written on");
         }
     }
 }

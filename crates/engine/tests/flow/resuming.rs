@@ -1,14 +1,14 @@
 //! Bodies that break, lie or change, over plain TCP: what arrives is the server's file to the byte or nothing, and what
 //! was here is not fetched again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use aftercall_domain::download::Wish;
 use aftercall_domain::ids::RecordingId;
-use aftercall_domain::recording::RecordingState;
-use aftercall_engine::queue::{Queue, QueueOptions, QueueParts};
+use aftercall_domain::recording::{Fact, Reason, RecordingState};
+use aftercall_engine::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueueParts, Sound, repair};
 use aftercall_engine::store::table::recording_parts;
 use aftercall_engine::store::table::recordings::RecordingRow;
 use aftercall_engine::upstream::Crm;
@@ -39,6 +39,29 @@ pub async fn queue_at(profile: &Profile, url: &str, options: QueueOptions) -> Qu
     let crm = crm.with_session(Some(SecretString::from("a-session")), None);
     let parts = QueueParts { source: Arc::new(crm), ..profile.parts() };
     Queue::start(parts, options).await.expect("a queue")
+}
+
+/// A header of a WAV with nothing behind it: it begins like sound.
+fn bare_header() -> Vec<u8> {
+    let mut file = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0".to_vec();
+    file.extend(8_000_u32.to_le_bytes());
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data\0\0\0\0");
+    file
+}
+
+/// Says when it begins to listen, and listens until it may stop.
+struct Listening {
+    begun: mpsc::SyncSender<()>,
+    until: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Analyst for Listening {
+    fn analyse(&self, _: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
+        self.begun.send(()).expect("somebody waits");
+        let _ = self.until.lock().expect("one at a time").recv(); // hung up: it may stop as well
+        Err(NotAnalysed)
+    }
 }
 
 async fn fetch(queue: &Queue, id: &RecordingId) -> RecordingRow {
@@ -221,6 +244,57 @@ async fn an_answer_that_lies_about_its_bytes_is_an_error_or_a_new_beginning_and_
         assert!(before <= 3 * 4, "{name}: {before} requests");
         queue.stop().await;
     }
+}
+
+#[tokio::test]
+async fn what_comes_in_place_of_a_damaged_file_and_is_no_recording_replaces_nothing() {
+    let profile = Profile::synced(options("[]")).await;
+    let good = Raw::honest(sound()).await;
+    let queue = queue_at(&profile, &good.url, QueueOptions::default()).await;
+    let (id, _) = profile.recording(0);
+    assert_eq!(fetch(&queue, &id).await.state, RecordingState::OnDevice);
+    queue.stop().await;
+    let here = files(&profile.folder.path().join("profile/recordings"));
+    let sealed = std::fs::read(&here[0]).expect("bytes");
+    assert!(repair::mark_damaged(&profile.store, &profile.clock, &id).await.expect("marked"));
+
+    // A header of a WAV with nothing behind it begins like sound.
+    let header = bare_header();
+    let bad = Raw::honest(header).await;
+    let queue = queue_at(&profile, &bad.url, QueueOptions::default()).await;
+    let row = fetch(&queue, &id).await;
+    assert_eq!((row.state, row.reason), (RecordingState::Damaged, Some(Reason::Fact(Fact::HeaderOnly))));
+    assert_eq!(files(&profile.folder.path().join("profile/recordings")), here, "and no part is left");
+    assert_eq!(std::fs::read(&here[0]).expect("bytes"), sealed);
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_stopped_while_a_whole_file_is_looked_at_fetches_nothing_again() {
+    let file = long_sound(24);
+    let profile = Profile::synced(options("[]")).await;
+    let raw = Raw::honest(file.clone()).await;
+    let (begun, listens) = mpsc::sync_channel(1);
+    let (may_stop, until) = mpsc::channel();
+    let crm = Crm::new(raw.url.parse().expect("an origin"), limits(), profile.clock.clone()).expect("a client");
+    let source = Arc::new(crm.with_session(Some(SecretString::from("a-session")), None));
+    let analyst = Arc::new(Listening { begun, until: Mutex::new(until) });
+    let queue = Queue::start(QueueParts { source, analyst, ..profile.parts() }, QueueOptions::default());
+    let queue = queue.await.expect("a queue");
+    let (id, _) = profile.recording(0);
+    queue.want(&id, Wish::Person).await.expect("wanted");
+    let listens = tokio::task::spawn_blocking(move || listens.recv().expect("it listens"));
+    listens.await.expect("no panic");
+    queue.stop().await;
+    assert!(!profile.vault.holds(&id), "it has its name only when it was looked at");
+    let asked = raw.gets().len();
+
+    let queue = queue_at(&profile, &raw.url, QueueOptions::default()).await;
+    assert_eq!(fetch(&queue, &id).await.state, RecordingState::OnDevice);
+    assert_eq!(profile.stored_sha256(&id).await, Some(sha256(&file)));
+    assert_eq!(raw.gets().len(), asked);
+    may_stop.send(()).expect("it listens");
+    queue.stop().await;
 }
 
 #[tokio::test]

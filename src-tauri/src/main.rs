@@ -1,9 +1,14 @@
 //! The shell: one window, one command, one channel, one protocol. No SQL, no HTTP, no decisions.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod away;
+mod desktop;
+mod links;
 mod protocol;
 mod rpc;
 mod shell;
+mod single;
+mod tray;
 mod window;
 
 use std::path::PathBuf;
@@ -19,6 +24,9 @@ struct Arguments {
     /// The profile's folder, instead of the platform's data folder.
     #[arg(long, value_name = "DIR")]
     profile: Option<PathBuf>,
+    /// A link to a call or a lead; anything else is passed over.
+    #[arg(hide = true)]
+    link: Vec<String>,
 }
 
 #[cfg(test)]
@@ -26,8 +34,19 @@ mod golden;
 
 fn main() -> tauri::Result<()> {
     let arguments = Arguments::parse();
-    let shell = Shell::new(arguments.profile);
+    let shell = Shell::new(arguments.profile.clone());
+    if let Some(link) = links::among(arguments.link) {
+        shell.links().put(link);
+    }
     let context = tauri::generate_context!();
-    window::build(tauri::Builder::default(), shell).build(context)?.run(|_, _| {});
+    // The first of all plugins: a second start hands its link over and ends before it opens anything.
+    let builder = tauri::Builder::default().plugin(single::plugin(arguments.profile.as_deref()));
+    let builder = builder.plugin(window::state());
+    window::build(builder, shell).build(context)?.run(|_app, _event| {
+        #[cfg(target_os = "macos")]
+        if let tauri::RunEvent::Opened { urls } = _event {
+            links::followed(_app, links::among(urls.iter().map(ToString::to_string)));
+        }
+    });
     Ok(())
 }

@@ -19,12 +19,18 @@ pub async fn rpc(shell: State<'_, Shell>, cmd: String, args: Value) -> Result<Va
 pub async fn events<R: Runtime>(app: AppHandle<R>, channel: Channel<AppEvent>) -> Result<(), WireError> {
     let shell = app.state::<Shell>().inner().clone();
     let stopped = shell.new_listener();
-    let Some(mut events) = shell.boot().await.events() else { return Ok(()) };
+    let boot = shell.boot().await;
+    let Some(mut events) = boot.events() else {
+        // Locked, or refused: a link opens no more than this screen, and is not kept for later.
+        shell.links().forget();
+        return Ok(());
+    };
     tauri::async_runtime::spawn(async move {
         loop {
             let event = tokio::select! {
                 () = stopped.cancelled() => break,
                 event = events.next() => event,
+                link = shell.links().next() => Some(link),
             };
             // A channel that refuses belongs to a page that is gone.
             if event.is_none_or(|event| channel.send(event).is_err()) {

@@ -1,11 +1,14 @@
 //! What the window's commands share: the app, once it has started.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aftercall_app::desktop::Desktop;
 use aftercall_app::start::{Access, Boot, StartOptions};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use crate::links::Links;
 
 /// Answers of `rec://` under way at once: each is one whole buffer.
 const RESPONSES_MAX: usize = 8;
@@ -16,6 +19,8 @@ pub struct Shell(Arc<Inner>);
 
 struct Inner {
     options: StartOptions,
+    desktop: OnceLock<Arc<dyn Desktop>>,
+    links: Links,
     boot: AsyncMutex<Option<Arc<Boot>>>,
     responses: Semaphore,
     listener: Mutex<CancellationToken>,
@@ -31,6 +36,8 @@ impl Shell {
     pub fn with(options: StartOptions) -> Self {
         Self(Arc::new(Inner {
             options,
+            desktop: OnceLock::new(),
+            links: Links::default(),
             boot: AsyncMutex::default(),
             responses: Semaphore::new(RESPONSES_MAX),
             listener: Mutex::new(CancellationToken::new()),
@@ -45,9 +52,21 @@ impl Shell {
             Some(former) => former.next(&self.0.options),
             None => self.0.options.clone(),
         };
+        let options = StartOptions { desktop: self.0.desktop.get().cloned(), ..options };
         // The former one goes before the next begins: it may hold the last of what was dropped.
         boot.take();
         Arc::clone(boot.insert(Arc::new(Boot::start(options).await)))
+    }
+
+    /// The desktop that the app shall ask, before its first start.
+    pub fn set_desktop(&self, desktop: Arc<dyn Desktop>) {
+        // The second of two would be of the same window.
+        let _ = self.0.desktop.set(desktop);
+    }
+
+    /// Links that were followed.
+    pub fn links(&self) -> &Links {
+        &self.0.links
     }
 
     /// The app, where it has started.

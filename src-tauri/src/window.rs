@@ -1,12 +1,17 @@
 //! The one window, and how it goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tauri::plugin::TauriPlugin;
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Builder, Manager, Runtime, Url, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 
+use tauri_plugin_window_state::StateFlags;
+
+use crate::desktop::OfWindow;
 use crate::shell::Shell;
-use crate::{protocol, rpc};
+use crate::{away, protocol, rpc};
 
 /// The window's label; capabilities and the protocol know no other.
 pub const LABEL: &str = "main";
@@ -43,12 +48,17 @@ pub fn build<R: Runtime>(builder: Builder<R>, shell: Shell) -> Builder<R> {
     let for_protocol = shell.clone();
     builder
         .manage(shell)
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init())
         .register_asynchronous_uri_scheme_protocol("rec", move |context, request, responder| {
             protocol::answer(&for_protocol, &context, request, responder);
         })
         .invoke_handler(tauri::generate_handler![rpc::rpc, rpc::events])
         .setup(|app| {
+            let shell = app.state::<Shell>().inner().clone();
+            shell.set_desktop(Arc::new(OfWindow::new(app.handle().clone())));
             open(app.handle())?;
+            away::listen(app.handle());
             let handle = app.handle().clone();
             tauri::async_runtime::spawn(async move {
                 // Starts while the page loads.
@@ -67,6 +77,12 @@ pub fn build<R: Runtime>(builder: Builder<R>, shell: Shell) -> Builder<R> {
         })
 }
 
+/// Where the window was, how large, and whether it filled the screen; not whether it was shown.
+pub fn state<R: Runtime>() -> TauriPlugin<R> {
+    let kept = StateFlags::POSITION | StateFlags::SIZE | StateFlags::MAXIMIZED | StateFlags::FULLSCREEN;
+    tauri_plugin_window_state::Builder::new().with_state_flags(kept).build()
+}
+
 fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
     WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Aftercall")
@@ -80,8 +96,18 @@ fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
     Ok(())
 }
 
+/// Shows the window, wherever it is.
+pub fn come_to_front<R: Runtime>(app: &AppHandle<R>) {
+    if let Some(window) = app.get_webview_window(LABEL) {
+        // Each of these is a wish to the desktop; one that does not take it leaves the window where it is.
+        let _ = window.unminimize();
+        let _ = window.show();
+        let _ = window.set_focus();
+    }
+}
+
 /// Saves, stops the sound and the tasks, then ends the process.
-fn close<R: Runtime>(app: &AppHandle<R>) {
+pub fn close<R: Runtime>(app: &AppHandle<R>) {
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         let shell = app.state::<Shell>().inner().clone();

@@ -4,8 +4,10 @@ import type {
   CallsFilter,
   Language,
   OutboxState,
+  SavedViews,
   SecurityView,
   Settings,
+  StorageView,
   SyncState,
   Theme,
 } from './bindings/contract';
@@ -21,12 +23,28 @@ import { Format } from './text/format';
 import { say, type MessageArgs } from './text/message';
 import type { Word } from './text/en';
 
+/** The screens of the side bar; every other one was opened from one of them. */
+export const SECTIONS = ['calls', 'leads', 'offline', 'appointments'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** The parts of the settings, in their order. */
+export const SETTINGS_PARTS = ['account', 'listening', 'storage', 'security', 'keys', 'looks', 'about'] as const;
+export type SettingsPart = (typeof SETTINGS_PARTS)[number];
+
 export type Screen =
-  | { readonly at: 'calls' }
-  | { readonly at: 'leads' }
-  | { readonly at: 'lead'; readonly id: string; readonly from: 'calls' | 'leads' }
-  | { readonly at: 'doctor'; readonly from: 'calls' | 'leads' }
-  | { readonly at: 'settings'; readonly from: 'calls' | 'leads' };
+  | { [At in Section]: { readonly at: At } }[Section]
+  | { readonly at: 'lead'; readonly id: string; readonly from: Section }
+  | { readonly at: 'doctor'; readonly from: Section }
+  | { readonly at: 'settings'; readonly from: Section; readonly part?: SettingsPart };
+
+export function isSection(at: unknown): at is Section {
+  return (SECTIONS as readonly unknown[]).includes(at);
+}
+
+/** The section that a screen belongs to. */
+export function sectionOf(screen: Screen): Section {
+  return 'from' in screen ? screen.from : screen.at;
+}
 
 const PRESENCE_EVERY_MS = 10_000;
 const DESK_AFTER_MS = 1_000;
@@ -34,11 +52,15 @@ const DESK_AFTER_MS = 1_000;
 /** A screen as it was kept; what another version wrote is none. */
 function screenOf(place: string): Screen | undefined {
   try {
-    const kept = JSON.parse(place) as { at?: unknown; id?: unknown; from?: unknown } | null;
-    const from = kept?.from === 'leads' ? 'leads' : 'calls';
+    const kept = JSON.parse(place) as { at?: unknown; id?: unknown; from?: unknown; part?: unknown } | null;
+    const from = isSection(kept?.from) ? kept.from : 'calls';
     if (kept?.at === 'lead' && typeof kept.id === 'string') return { at: 'lead', id: kept.id, from };
-    if (kept?.at === 'calls' || kept?.at === 'leads') return { at: kept.at };
-    if (kept?.at === 'settings' || kept?.at === 'doctor') return { at: kept.at, from };
+    if (isSection(kept?.at)) return { at: kept.at };
+    if (kept?.at === 'doctor') return { at: 'doctor', from };
+    if (kept?.at === 'settings') {
+      const part = SETTINGS_PARTS.find((one) => one === kept.part);
+      return { at: 'settings', from, ...(part !== undefined && { part }) };
+    }
   } catch {
     return undefined;
   }
@@ -50,7 +72,22 @@ export type Listening =
   | { readonly in: 'calls'; readonly filter: CallsFilter; readonly ordinal: number }
   | { readonly in: 'lead'; readonly id: string };
 
-const DEFAULTS: Settings = { language: 'he', theme: 'system', time_zone: 'Asia/Jerusalem' };
+/** A word on something that was done elsewhere than under the eye. */
+export interface Toast {
+  readonly text: string;
+  readonly bad?: boolean;
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+const TOAST_MS = 6_000;
+
+const DEFAULTS: Settings = {
+  language: 'he',
+  theme: 'system',
+  time_zone: 'Asia/Jerusalem',
+  keys: { singles: true, remapped: [] },
+  notifications: true,
+};
 const NOT_SYNCED: SyncState = {
   phase: 'never',
   last_success_at_ms: null,
@@ -81,6 +118,10 @@ export class App {
   readonly typed = new Map<string, string>();
   /** How what is here is kept from others. */
   readonly security: Query<SecurityView>;
+  /** What recordings take on this device. */
+  readonly storage: Query<StorageView>;
+  /** Views over the calls that a person saved. */
+  readonly views: Query<SavedViews>;
   /** The page begins anew, over another start of the app. Nothing of this one is kept. */
   reload: () => void = () => window.location.reload();
   #presentAtMs = Date.now();
@@ -99,6 +140,10 @@ export class App {
   signingIn = $state(false);
   /** The doctor stands where the library would, because the start was refused. */
   doctorAlone = $state(false);
+  /** What lies over the page, opened by a key: the palette, the list of keys. */
+  over = $state.raw<'palette' | 'help'>();
+  toast = $state.raw<Toast>();
+  #toastTimer: ReturnType<typeof setTimeout> | undefined;
   /** Wall clock in milliseconds, every second; `minuteMs` moves once a minute, for lists. */
   nowMs = $state(Date.now());
   minuteMs = $state(Date.now());
@@ -111,12 +156,15 @@ export class App {
     this.host = host;
     this.player = new Player(host, this.changes);
     this.peaks = new Peaks(host);
-    this.calls = new CallsModel(host, this.changes);
+    this.calls = new CallsModel(host, this.changes, () => this.settings.time_zone);
     this.leads = new LeadsModel(host, this.changes);
     this.doctor = new Doctor(host);
     this.outbox = new Query<OutboxState>(this.changes, ['outbox', 'account']);
     this.security = new Query<SecurityView>(this.changes, ['settings', 'account']);
+    this.storage = new Query<StorageView>(this.changes, ['recordings', 'listening']);
+    this.views = new Query<SavedViews>(this.changes, ['settings', 'account']);
     this.changes.onLocked(() => this.#leave());
+    this.changes.onOpen((place) => this.#open(place));
     this.changes.onSync((state) => {
       if (state.phase === 'fresh' && this.sync.phase !== 'fresh') this.security.refresh();
       this.sync = state;
@@ -126,6 +174,10 @@ export class App {
 
   get language(): Language {
     return this.settings.language;
+  }
+
+  get dir(): 'ltr' | 'rtl' {
+    return this.settings.language === 'he' ? 'rtl' : 'ltr';
   }
 
   /** The words of a key in the language of the moment; where it is shown, it follows a change of language. */
@@ -143,6 +195,7 @@ export class App {
   #booted(boot: BootState): void {
     this.boot = boot;
     this.settings = boot.settings;
+    this.keys.set(boot.settings.keys);
     if (boot.phase !== 'ready') return;
     if (boot.desk !== null) {
       for (const { lead_id, text } of boot.desk.typed) this.typed.set(lead_id, text);
@@ -201,6 +254,8 @@ export class App {
     this.leads.open();
     this.outbox.ask(() => this.host.call('outbox_state', {}));
     this.security.ask(() => this.host.call('security_read', {}));
+    this.storage.ask(() => this.host.call('storage_state', {}));
+    this.views.ask(() => this.host.call('views_read', {}));
     this.syncKnown = false;
     const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
     // An event that came meanwhile is newer than this answer: a finished sync must not look like a running one.
@@ -262,9 +317,15 @@ export class App {
     void this.#keepSettings({ ...this.settings, theme });
   }
 
+  /** Any other part of the settings. */
+  keep(part: Partial<Settings>): void {
+    void this.#keepSettings({ ...this.settings, ...part });
+  }
+
   async #keepSettings(settings: Settings): Promise<void> {
     // Shown at once. Before the library is open the app may be unable to keep them: then they last for this window.
     this.settings = settings;
+    this.keys.set(settings.keys);
     try {
       await this.host.call('settings_write', settings);
     } catch {
@@ -278,6 +339,12 @@ export class App {
 
   async stopWanting(recordingId: string): Promise<void> {
     await this.#quietly(this.host.call('recording_cancel', { id: recordingId }));
+  }
+
+  /** Keeps it on this device, or lets it go when there is no room. */
+  async pin({ id, pinned }: { id: string; pinned: boolean }): Promise<void> {
+    await this.#quietly(this.host.call(pinned ? 'recording_unpin' : 'recording_pin', { id }));
+    this.announce(this.say(pinned ? 'unpinned' : 'pinned'));
   }
 
   /** The recording's own state says what came of it; only a refusal has to be said here. */
@@ -295,8 +362,38 @@ export class App {
     this.screen = screen;
   }
 
+  openSettings(part?: SettingsPart): void {
+    this.go({ at: 'settings', from: sectionOf(this.screen), ...(part !== undefined && { part }) });
+  }
+
+  /** A link was followed: its place is shown, and nothing is done there. */
+  #open({ sid, lead_id }: { sid: string | null; lead_id: string | null }): void {
+    if (this.boot?.phase !== 'ready') return;
+    this.over = undefined;
+    if (lead_id !== null) this.go({ at: 'lead', id: lead_id, from: 'leads' });
+    else if (sid !== null) {
+      this.calls.clear();
+      this.calls.selected = sid;
+      this.go({ at: 'calls' });
+    }
+  }
+
   announce(text: string): void {
     this.said = text;
+  }
+
+  /** Shows it for a while, and says it; one at a time. */
+  tell(toast: Toast): void {
+    clearTimeout(this.#toastTimer);
+    this.toast = toast;
+    this.announce(toast.text);
+    // What went wrong stays until somebody has read it.
+    if (toast.bad !== true) this.#toastTimer = setTimeout(() => this.hush(), TOAST_MS);
+  }
+
+  hush(): void {
+    clearTimeout(this.#toastTimer);
+    this.toast = undefined;
   }
 
   async copy(text: string): Promise<void> {

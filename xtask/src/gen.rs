@@ -1,4 +1,5 @@
-//! `cargo xtask gen`: the contract's TypeScript, written where the user interface imports it.
+//! `cargo xtask gen`: the contract's TypeScript and the licences of what is shipped, written where the user interface
+//! imports them.
 //!
 //! The text is made by a small program of the app's crate (`examples/bindings.rs`), so that this tool need not link
 //! the app.
@@ -9,7 +10,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::{paths, run};
+use crate::{licences, paths, run};
 
 /// One file of the bindings, as the app's program prints it.
 #[derive(Debug, Deserialize)]
@@ -25,7 +26,8 @@ pub fn r#gen(check: bool) -> Result<(), Failure> {
 pub fn from_built(check: bool) -> Result<(), Failure> {
     let program = paths::cargo_target()?.join("debug/examples/bindings");
     let printed = run::output(&mut Command::new(program))?;
-    let bindings: Vec<Binding> = serde_json::from_str(&printed).map_err(|e| Failure::answer("the bindings", e))?;
+    let mut bindings: Vec<Binding> = serde_json::from_str(&printed).map_err(|e| Failure::answer("the bindings", e))?;
+    bindings.push(Binding("licences.json".to_owned(), licences::json()?));
     let folder = paths::ui().join("src/bindings");
     let changed = write(&folder, &bindings, check)?;
     if check && !changed.is_empty() {

@@ -11,6 +11,7 @@ mod failure;
 mod fuzz;
 mod r#gen;
 mod judge;
+mod licences;
 mod likeness;
 mod page;
 mod paths;

@@ -16,11 +16,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ts_rs::{Config, TS, TypeVisitor};
 
+use crate::about::AboutView;
+use crate::agenda::{Agenda, AgendaAsk};
+use crate::desktop::{Notice, Tray};
 use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
+use crate::export::dto::*;
+use crate::rules::Rules;
 use crate::start::Boot;
 use crate::storage::dto::*;
+use crate::views::{CallsMarkAsk, SavedViews};
 use crate::{doctor, handlers};
 
 /// Declares the commands: `name: Arguments => Reply`. The handler of `name` is `handlers::name`.
@@ -115,6 +121,16 @@ contract! {
     calls_window: CallsAsk => CallsWindow;
     /// One call.
     call_read: CallAsk => CallRow;
+    /// Says that calls were heard, or are to be heard again.
+    calls_mark: CallsMarkAsk => Nothing;
+    /// Asks the person where to, and writes calls as a table there.
+    calls_csv: CsvAsk => Saved;
+    /// The views over the calls that the person saved.
+    views_read: Nothing => SavedViews;
+    /// Keeps them.
+    views_write: SavedViews => SavedViews;
+    /// Appointments by start, each with its lead's last call.
+    agenda_read: AgendaAsk => Agenda;
     /// A window onto the leads, by last contact.
     leads_window: LeadsAsk => LeadsWindow;
     /// The lead page, as far as it is known here.
@@ -144,6 +160,20 @@ contract! {
     recording_evict: RecordingAsk => RecordingView;
     /// Keeps a pinned recording although its source has deleted it.
     recording_keep: RecordingAsk => RecordingView;
+    /// Asks the person where to, and writes recordings there as their source sent them; or a clip of one.
+    recordings_export: ExportAsk => Saved;
+    /// What is fetched by itself.
+    rules_read: Nothing => Rules;
+    /// Keeps what is fetched by itself, and does it at once.
+    rules_write: Rules => Rules;
+    /// A window onto what is kept here, on its way, or failed.
+    kept_window: KeptAsk => KeptWindow;
+    /// Shows this beside the clock. Works over a refused start, too.
+    desktop_show: Tray => Nothing;
+    /// Says it outside of the window. Works over a refused start, too.
+    desktop_notify: Notice => Nothing;
+    /// What this is, and where it keeps what it keeps.
+    about_read: Nothing => AboutView;
     /// What is kept on this device, and what goes next.
     storage_state: Nothing => StorageView;
     /// Sets the limits and keeps to them at once.

@@ -53,6 +53,12 @@ impl Downloads {
         Ok(())
     }
 
+    /// A rule of the app wants it, behind everybody else.
+    pub async fn want_by_rule(&self, id: &RecordingId) -> Result<(), AppError> {
+        self.queue()?.want(id, Wish::Background).await?;
+        Ok(())
+    }
+
     /// Nobody wants it any more.
     pub async fn cancel(&self, id: &RecordingId) -> Result<(), AppError> {
         self.queue()?.cancel(id).await?;

@@ -60,6 +60,48 @@ pub struct Settings {
     pub theme: Theme,
     /// IANA name of the one zone in which times are shown.
     pub time_zone: String,
+    /// Keys as the person changed them.
+    #[serde(default)]
+    pub keys: KeySettings,
+    /// The desktop's notifications are shown.
+    #[serde(default = "yes")]
+    pub notifications: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Keys as the person changed them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct KeySettings {
+    /// Keys without Ctrl work.
+    pub singles: bool,
+    /// Those that are elsewhere than the table says.
+    pub remapped: Vec<RemappedKey>,
+}
+
+impl Default for KeySettings {
+    fn default() -> Self {
+        Self { singles: true, remapped: Vec::new() }
+    }
+}
+
+/// Another key for a command, in the window's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RemappedKey {
+    /// The command.
+    pub command: String,
+    /// The key that it had: `ctrl+k`.
+    pub was: String,
+    /// `event.key` in lower case.
+    pub key: String,
+    /// `event.code`.
+    pub code: String,
+    /// With Ctrl, on macOS ⌘.
+    pub ctrl: bool,
+    /// With Shift.
+    pub shift: bool,
 }
 
 /// How far the start came. The window always opens; each of these is a screen with a way out.
@@ -223,6 +265,17 @@ pub struct CallsFilter {
     pub direction: Option<Direction>,
     /// One lead's calls.
     pub lead_id: Option<String>,
+    /// What came of them.
+    #[ts(type = "Outcome | null")]
+    pub outcome: Option<Outcome>,
+    /// With a recording, or without one.
+    pub has_recording: Option<bool>,
+    /// Begun then or later, UTC.
+    #[ts(type = "number | null")]
+    pub from_ms: Option<i64>,
+    /// Begun before that, UTC.
+    #[ts(type = "number | null")]
+    pub to_ms: Option<i64>,
 }
 
 /// A window onto the list of calls, newest first.
@@ -767,6 +820,15 @@ pub enum AppEvent {
     },
     /// The app was locked: nothing of it may stay in the window.
     Locked,
+    /// Somebody followed a link: the place is shown, and nothing is done there.
+    Open {
+        /// A call.
+        sid: Option<String>,
+        /// Seconds from where its sound begins.
+        at_s: Option<u32>,
+        /// A lead.
+        lead_id: Option<String>,
+    },
     /// How fresh the library is changed.
     Sync {
         /// What is going on now.

@@ -4,12 +4,18 @@ use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use secrecy::SecretString;
 
+use crate::about::AboutView;
+use crate::agenda::{Agenda, AgendaAsk};
+use crate::desktop::{Notice, Tray};
 use crate::doctor::dto::*;
 use crate::dto::*;
 use crate::errors::AppError;
+use crate::export::dto::*;
+use crate::rules::Rules;
 use crate::start::{App, Boot, Refusal};
 use crate::storage::dto::*;
-use crate::{doctor, lead_page, notes, rows, settings, sides, sound, storage};
+use crate::views::{CallsMarkAsk, SavedViews};
+use crate::{desktop, doctor, lead_page, notes, rows, settings, sides, sound, storage};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -167,6 +173,26 @@ pub(crate) async fn call_read(boot: &Boot, ask: CallAsk) -> Result<CallRow, AppE
     rows::read_call(app.store(), ask.sid.parse()?, app.origins()).await
 }
 
+pub(crate) async fn calls_mark(boot: &Boot, ask: CallsMarkAsk) -> Result<Nothing, AppError> {
+    app(boot)?.mark_calls(ask).await
+}
+
+pub(crate) async fn calls_csv(boot: &Boot, ask: CsvAsk) -> Result<Saved, AppError> {
+    app(boot)?.export_csv(ask).await
+}
+
+pub(crate) async fn views_read(boot: &Boot, _: Nothing) -> Result<SavedViews, AppError> {
+    app(boot)?.saved_views().await
+}
+
+pub(crate) async fn views_write(boot: &Boot, ask: SavedViews) -> Result<SavedViews, AppError> {
+    app(boot)?.save_views(ask).await
+}
+
+pub(crate) async fn agenda_read(boot: &Boot, ask: AgendaAsk) -> Result<Agenda, AppError> {
+    app(boot)?.agenda(ask).await
+}
+
 pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWindow, AppError> {
     rows::leads_window(app(boot)?.store(), ask).await
 }
@@ -249,6 +275,34 @@ pub(crate) async fn recording_keep(boot: &Boot, ask: RecordingAsk) -> Result<Rec
     let id: RecordingId = ask.id.parse()?;
     app.keep_recording(&id).await?;
     view_of(app, &id).await
+}
+
+pub(crate) async fn recordings_export(boot: &Boot, ask: ExportAsk) -> Result<Saved, AppError> {
+    app(boot)?.export_recordings(ask).await
+}
+
+pub(crate) async fn rules_read(boot: &Boot, _: Nothing) -> Result<Rules, AppError> {
+    app(boot)?.rules().await
+}
+
+pub(crate) async fn rules_write(boot: &Boot, ask: Rules) -> Result<Rules, AppError> {
+    app(boot)?.set_rules(ask).await
+}
+
+pub(crate) async fn kept_window(boot: &Boot, ask: KeptAsk) -> Result<KeptWindow, AppError> {
+    app(boot)?.kept_window(ask).await
+}
+
+pub(crate) async fn desktop_show(boot: &Boot, ask: Tray) -> Result<Nothing, AppError> {
+    desktop::show(boot, ask)
+}
+
+pub(crate) async fn desktop_notify(boot: &Boot, ask: Notice) -> Result<Nothing, AppError> {
+    desktop::notify(boot, ask)
+}
+
+pub(crate) async fn about_read(boot: &Boot, _: Nothing) -> Result<AboutView, AppError> {
+    app(boot)?.about().await
 }
 
 pub(crate) async fn storage_state(boot: &Boot, _: Nothing) -> Result<StorageView, AppError> {

@@ -1,14 +1,18 @@
 //! The application without a window: the only place where the vault meets the player.
 
+mod about;
+mod agenda;
 mod answers;
 pub mod contract;
 pub mod database;
 mod deck;
+pub mod desktop;
 pub mod doctor;
 mod downloads;
 pub mod dto;
 pub mod errors;
 pub mod events;
+mod export;
 pub mod fetch;
 mod handlers;
 pub mod keys;
@@ -19,11 +23,13 @@ mod locking;
 mod log;
 mod notes;
 mod offline;
+mod placed;
 pub mod profile;
 pub mod report;
 pub mod reports;
 mod respond;
 mod rows;
+mod rules;
 mod session;
 mod settings;
 mod sides;
@@ -33,3 +39,4 @@ pub mod storage;
 mod syncing;
 mod tries;
 pub mod twilio;
+mod views;

@@ -140,6 +140,15 @@ impl App {
         self.security().await
     }
 
+    /// The computer is about to sleep, or its session was locked: the keys are dropped before it does, not after.
+    pub(crate) async fn going_away(&self) {
+        let wanted = self.store().read(settings).await.is_ok_and(|settings| settings.lock_on_suspend);
+        if wanted && self.can_lock() {
+            // One that cannot lock now locks when it wakes: the watch sees that it slept.
+            let _ = self.lock().await;
+        }
+    }
+
     /// Locks: saves the position, stops the sound, the sync and the downloads, closes the library, drops the keys. The
     /// next start asks for the passphrase.
     ///

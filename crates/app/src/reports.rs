@@ -216,6 +216,7 @@ impl App {
             direction: ask.direction,
             lead: ask.lead,
             status: ask.status,
+            ..calls::CallsFilter::default()
         };
         let read = self
             .store()

@@ -13,7 +13,8 @@ use aftercall_engine::store::table::recordings::{self, RecordingRow};
 use aftercall_engine::store::table::{Count, Span, jobs, lead_statuses, leads};
 
 use crate::dto::{
-    AppointmentRow, CallRow, CallView, CallsAsk, CallsWindow, LeadRow, LeadsAsk, LeadsWindow, RecordingView, StatusView,
+    AppointmentRow, CallRow, CallView, CallsAsk, CallsFilter, CallsWindow, LeadRow, LeadsAsk, LeadsWindow,
+    RecordingView, StatusView,
 };
 use crate::errors::AppError;
 
@@ -153,21 +154,29 @@ pub(crate) async fn sid_of_recording(store: &Store, id: &RecordingId) -> Result<
     }
 }
 
-/// A window onto the calls.
-pub(crate) async fn calls_window(store: &Store, ask: CallsAsk, origins: Origins) -> Result<CallsWindow, AppError> {
-    let lead_id = ask.filter.lead_id.map(|id| id.parse::<LeadId>()).transpose()?;
-    let filter = calls::CallsFilter {
-        search: ask.filter.search,
-        view: match ask.filter.view {
+/// Which calls the window means.
+pub(crate) fn filter_of(ask: CallsFilter) -> Result<calls::CallsFilter, AppError> {
+    Ok(calls::CallsFilter {
+        search: ask.search,
+        view: match ask.view {
             CallView::All => calls::CallView::All,
             CallView::Unheard => calls::CallView::Unheard,
             CallView::Missed => calls::CallView::Missed,
             CallView::Recorded => calls::CallView::Recorded,
         },
-        direction: ask.filter.direction,
-        lead: lead_id,
+        direction: ask.direction,
+        lead: ask.lead_id.map(|id| id.parse::<LeadId>()).transpose()?,
         status: None,
-    };
+        outcome: ask.outcome,
+        has_recording: ask.has_recording,
+        from_ms: ask.from_ms,
+        to_ms: ask.to_ms,
+    })
+}
+
+/// A window onto the calls.
+pub(crate) async fn calls_window(store: &Store, ask: CallsAsk, origins: Origins) -> Result<CallsWindow, AppError> {
+    let filter = filter_of(ask.filter)?;
     let (offset, limit) = (ask.offset, ask.limit.clamp(1, ROWS_MAX));
     let overview = store.overview();
     let window = store.read(move |conn| {

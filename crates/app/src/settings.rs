@@ -4,17 +4,25 @@ use aftercall_domain::zone;
 use aftercall_engine::store::table::profile;
 use aftercall_engine::store::{Store, StoreError, Tag};
 
-use crate::dto::{Language, Settings, Theme};
+use crate::dto::{KeySettings, Language, Settings, Theme};
 use crate::errors::AppError;
 
 const SETTINGS: &str = "settings";
 const SPEED: &str = "player.speed";
 const VOLUME: &str = "player.volume";
+/// More keys than anybody has.
+const REMAPPED_MAX: usize = 200;
 
 impl Default for Settings {
     /// Hebrew first, Israel time.
     fn default() -> Self {
-        Self { language: Language::He, theme: Theme::System, time_zone: "Asia/Jerusalem".into() }
+        Self {
+            language: Language::He,
+            theme: Theme::System,
+            time_zone: "Asia/Jerusalem".into(),
+            keys: KeySettings::default(),
+            notifications: true,
+        }
     }
 }
 
@@ -27,6 +35,9 @@ pub(crate) async fn read(store: &Store) -> Result<Settings, AppError> {
 pub(crate) async fn write(store: &Store, settings: Settings) -> Result<Settings, AppError> {
     if !zone::is_zone(&settings.time_zone) {
         return Err(AppError::InvalidInput("no such time zone"));
+    }
+    if settings.keys.remapped.len() > REMAPPED_MAX {
+        return Err(AppError::InvalidInput("more keys than there are"));
     }
     let kept = settings.clone();
     store

@@ -1,6 +1,6 @@
 //! What can be done with a stored recording: open it, hear it into a file, export it, see who speaks when.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,9 @@ use sha2::{Digest as _, Sha256};
 use crate::dto::PeaksView;
 use crate::errors::AppError;
 use crate::library::Library;
-use crate::profile::private;
 use crate::report::{Exported, PeaksReport, Played, TurnLine, TurnsReport};
-use crate::sides;
 use crate::start::App;
+use crate::{placed, sides};
 
 /// Buckets of a waveform that the window may ask for.
 const BUCKETS_MAX: u32 = 4_000;
@@ -155,9 +154,34 @@ impl App {
     /// `NotHere`; `InvalidInput` for a place that is no file or the profile's own; `Output`.
     pub async fn export(&self, sid: &CallSid, out: PathBuf) -> Result<Exported, AppError> {
         let id = self.recording_of(sid).await?;
+        let mut source = open(self.library(), &id).await?.source;
+        let profile = self.0.folder.path().to_owned();
+        let written =
+            tokio::task::spawn_blocking(move || placed::write(&out, &profile, |file| copy(&mut source, file)));
+        written.await.map_err(|_| AppError::Panicked)?
+    }
+
+    /// Writes a clip: a WAV with the recording's rate and channels, made from the original and marked as such.
+    ///
+    /// # Errors
+    /// As [`export`](App::export); `InvalidInput` for a span that cannot be meant.
+    pub async fn export_span(
+        &self,
+        sid: &CallSid,
+        from_ms: i64,
+        to_ms: Option<i64>,
+        out: PathBuf,
+    ) -> Result<Exported, AppError> {
+        let id = self.recording_of(sid).await?;
         let source = open(self.library(), &id).await?.source;
         let profile = self.0.folder.path().to_owned();
-        let written = tokio::task::spawn_blocking(move || write_original(source, &out, &profile));
+        let options = RenderOptions { from_ms, to_ms, ..RenderOptions::default() };
+        let written = tokio::task::spawn_blocking(move || {
+            placed::write_by_name(&out, &profile, |part| {
+                write_wav(source, &options, part)?;
+                facts_of(part)
+            })
+        });
         written.await.map_err(|_| AppError::Panicked)?
     }
 
@@ -200,46 +224,7 @@ impl App {
     }
 }
 
-/// Copies into a new file beside `out`, syncs, then renames: what stands under the name is whole, and what stood there
-/// before stays until then.
-fn write_original(mut source: Box<dyn Source>, out: &Path, profile: &Path) -> Result<Exported, AppError> {
-    let folder = place_of(out, profile)?;
-    let name = out.file_name().unwrap_or_default().to_string_lossy();
-    let part = folder.join(format!(".{:.64}.{:016x}.part", name, rand::random::<u64>()));
-    let copied = copy(&mut source, &part);
-    let placed = copied.and_then(|exported| {
-        std::fs::rename(&part, out).map_err(AppError::Output)?;
-        #[cfg(unix)]
-        std::fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(AppError::Output)?;
-        Ok(exported)
-    });
-    if placed.is_err() {
-        // Best effort: the cause that is reported is the first one.
-        let _ = std::fs::remove_file(&part);
-    }
-    placed
-}
-
-/// The folder of a file that may be written: a new one, or a file to be replaced. Never a folder, a pipe or a device,
-/// and never anything of the profile's own.
-fn place_of(out: &Path, profile: &Path) -> Result<PathBuf, AppError> {
-    let folder = match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let folder = folder.canonicalize().map_err(AppError::Output)?;
-    if out.file_name().is_none() || std::fs::metadata(out).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(AppError::InvalidInput("name a file to write to, not a folder or a device"));
-    }
-    if profile.canonicalize().is_ok_and(|profile| folder.starts_with(profile)) {
-        return Err(AppError::InvalidInput("name a file outside the profile's folder"));
-    }
-    Ok(folder)
-}
-
-fn copy(source: &mut Box<dyn Source>, part: &Path) -> Result<Exported, AppError> {
-    let mut file =
-        private(&mut OpenOptions::new()).create_new(true).write(true).open(part).map_err(AppError::Output)?;
+fn copy(source: &mut Box<dyn Source>, file: &mut File) -> Result<Exported, AppError> {
     let mut hash = Sha256::new();
     let mut bytes = 0;
     let mut block = vec![0; COPY_BYTES];
@@ -253,7 +238,27 @@ fn copy(source: &mut Box<dyn Source>, part: &Path) -> Result<Exported, AppError>
         file.write_all(&block[..read]).map_err(AppError::Output)?;
         bytes += read as u64;
     }
+    Ok(Exported { bytes, sha256: hex(hash), derivative: false })
+}
+
+/// What a clip is, once it is written.
+fn facts_of(file: &Path) -> Result<Exported, AppError> {
+    let mut file = File::open(file).map_err(AppError::Output)?;
     file.sync_all().map_err(AppError::Output)?;
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Exported { bytes, sha256, derivative: false })
+    let mut hash = Sha256::new();
+    let mut bytes = 0;
+    let mut block = vec![0; COPY_BYTES];
+    loop {
+        let read = file.read(&mut block).map_err(AppError::Output)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&block[..read]);
+        bytes += read as u64;
+    }
+    Ok(Exported { bytes, sha256: hex(hash), derivative: true })
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::deck::Deck;
+use crate::desktop::Desktop;
 use crate::downloads::Downloads;
 use crate::dto::{AccountView, LeadOpened, SyncState};
 use crate::errors::AppError;
@@ -34,7 +35,7 @@ use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
-use crate::{answers, fetch, keys, log, offline, session, storage, syncing, twilio};
+use crate::{answers, fetch, keys, log, offline, rules, session, storage, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
 const WHOLE_BODIES_MAX: usize = 2;
@@ -70,6 +71,8 @@ pub struct StartOptions {
     pub limits: Limits,
     /// What this start follows on.
     pub following: Following,
+    /// The desktop around it, where there is one.
+    pub desktop: Option<Arc<dyn Desktop>>,
 }
 
 /// What a start follows on.
@@ -95,6 +98,7 @@ impl StartOptions {
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
             following: Following::Nothing,
+            desktop: None,
         }
     }
 
@@ -208,6 +212,21 @@ impl Boot {
         }
     }
 
+    /// The desktop around it.
+    pub(crate) fn desktop(&self) -> Option<&dyn Desktop> {
+        match self {
+            Self::Ready(app) => app.0.desktop.as_deref(),
+            Self::Refused(refusal) => refusal.options.desktop.as_deref(),
+        }
+    }
+
+    /// The computer is about to sleep, or its session was locked: the app locks where its settings say so.
+    pub async fn going_away(&self) {
+        if let Self::Ready(app) = self {
+            app.going_away().await;
+        }
+    }
+
     /// Saves and stops.
     pub async fn close(&self) {
         if let Self::Ready(app) = self {
@@ -253,6 +272,7 @@ pub(crate) struct Inner {
     pub(crate) key_place: Option<KeyPlace>,
     limits: Limits,
     options: StartOptions,
+    pub(crate) desktop: Option<Arc<dyn Desktop>>,
     /// Answers per origin and status that are not in the library yet.
     pub(crate) answered: Mutex<BTreeMap<(Origin, u16), u64>>,
     crm: Mutex<Option<Arc<Crm>>>,
@@ -305,6 +325,7 @@ impl App {
             access,
             key_place: opened.key_place,
             limits: options.limits.clone(),
+            desktop: options.desktop.clone(),
             // A key that it followed on is not kept.
             options: StartOptions { following: Following::Nothing, ..options },
             answered: Mutex::default(),
@@ -332,6 +353,7 @@ impl App {
             app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
             let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
             app.0.tasks.spawn(storage::keep(library, downloads, app.0.stop.child_token()));
+            app.0.tasks.spawn(rules::keep(app.clone(), app.0.stop.child_token()));
         }
         app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.

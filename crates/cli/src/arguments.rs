@@ -130,13 +130,19 @@ pub enum Command {
         #[arg(long, value_name = "FILE.wav")]
         out: PathBuf,
     },
-    /// Write the original, byte for byte
+    /// Write the original, byte for byte; or a clip of it, as a WAV that is marked as one
     Export {
         /// The call
         sid: CallSid,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// A clip that begins here
+        #[arg(long, value_name = "SECONDS")]
+        from: Option<f64>,
+        /// A clip that ends here
+        #[arg(long, value_name = "SECONDS")]
+        to: Option<f64>,
     },
     /// Who speaks when
     Turns {

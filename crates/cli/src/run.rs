@@ -297,8 +297,15 @@ async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failur
             waiting.finish_and_clear();
             output.answer(&played?, |played| human::played(played, out))
         }
-        Command::Export { sid, out } => {
-            let exported = app.export(sid, out.clone()).await?;
+        Command::Export { sid, out, from, to } => {
+            let exported = match (from, to) {
+                (None, None) => app.export(sid, out.clone()).await?,
+                (from, to) => {
+                    let from_ms = from.map(milliseconds).transpose()?.unwrap_or(0);
+                    let to_ms = to.map(milliseconds).transpose()?;
+                    app.export_span(sid, from_ms, to_ms, out.clone()).await?
+                }
+            };
             output.answer(&exported, |exported| human::exported(exported, out))
         }
         Command::Turns { sid } => output.answer(&app.turns(sid).await?, human::turns),

@@ -54,6 +54,15 @@ pub fn wall_clock(ms: i64, zone_name: &str) -> Result<String, InvalidTime> {
     Ok(zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
+/// The beginning of the day that is `days` after the one of `ms` on the wall clock of `zone_name`: days that the clocks
+/// make longer or shorter are days.
+pub fn day_after(ms: i64, days: i64, zone_name: &str) -> Result<i64, InvalidTime> {
+    let zone = TimeZone::get(zone_name).map_err(|_| InvalidTime)?;
+    let zoned = Zoned::new(Timestamp::from_millisecond(ms).map_err(|_| InvalidTime)?, zone);
+    let day = zoned.checked_add(jiff::Span::new().days(days)).map_err(|_| InvalidTime)?;
+    day.start_of_day().map(|start| start.timestamp().as_millisecond()).map_err(|_| InvalidTime)
+}
+
 /// Whether the text names a zone that times can be shown in.
 pub fn is_zone(zone_name: &str) -> bool {
     TimeZone::get(zone_name).is_ok()
@@ -89,6 +98,15 @@ mod tests {
         assert_eq!(rfc3339_utc(parse_naive_israel("2026-03-27T02:30:00").expect("skipped")), "2026-03-27T00:30:00Z");
         assert_eq!(rfc3339_utc(parse_naive_israel("2026-10-25T01:30:00").expect("doubled")), "2026-10-24T22:30:00Z");
         assert_eq!(wall_clock(0, ISRAEL).expect("zone"), "1970-01-01T02:00:00");
+    }
+
+    #[test]
+    fn the_days_on_which_the_clocks_change_are_days() {
+        // Friday, 27 March 2026 has 23 hours in Israel.
+        let noon = parse_naive_israel("2026-03-26T12:00:00").expect("time");
+        assert_eq!(rfc3339_utc(day_after(noon, 1, ISRAEL).expect("day")), "2026-03-26T22:00:00Z");
+        assert_eq!(rfc3339_utc(day_after(noon, 2, ISRAEL).expect("day")), "2026-03-27T21:00:00Z");
+        assert!(day_after(noon, 1, "Nowhere/At_All").is_err());
     }
 
     #[test]

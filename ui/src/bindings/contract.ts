@@ -43,6 +43,27 @@ export type DoctorFinding = "start_ok" | "start_no_keychain" | "start_key_lost" 
 export type DoctorMend = "mended_permissions" | "mended_restored" | "mended_no_copy" | "mended_schema" | "mended_jobs" | "mended_recordings" | "mended_swept";
 
 /**
+ * What the screen About shows.
+ */
+export type AboutView = { 
+/**
+ * Version of the app.
+ */
+version: string, 
+/**
+ * The folder of everything that is kept here.
+ */
+folder: string, 
+/**
+ * What the library takes.
+ */
+library_bytes: number, 
+/**
+ * What the sealed recordings take.
+ */
+recordings_bytes: number, };
+
+/**
  * Who is signed in.
  */
 export type AccountView = { 
@@ -101,6 +122,57 @@ call_sid: string | null,
 text: string, };
 
 /**
+ * The agenda, by start.
+ */
+export type Agenda = { 
+/**
+ * The appointments.
+ */
+appointments: Array<AgendaRow>, 
+/**
+ * The calendars that are known.
+ */
+calendars: Array<CalendarView>, };
+
+/**
+ * Which appointments.
+ */
+export type AgendaAsk = { 
+/**
+ * Starting then or later, UTC.
+ */
+from_ms: number, 
+/**
+ * Starting before that, UTC.
+ */
+to_ms: number, };
+
+/**
+ * An appointment of the agenda.
+ */
+export type AgendaRow = { 
+/**
+ * The appointment.
+ */
+appointment: AppointmentRow, 
+/**
+ * Its lead.
+ */
+lead_id: string | null, 
+/**
+ * The lead's name, or whom the appointment names.
+ */
+lead_name: string | null, 
+/**
+ * Their number, as a person reads it.
+ */
+number: string | null, 
+/**
+ * The lead's last call.
+ */
+last_call: CallRow | null, };
+
+/**
  * What the app tells the window, over one channel, at most ten times a second.
  */
 export type AppEvent = { "kind": "changed", 
@@ -111,7 +183,19 @@ tags: Array<string>, } | { "kind": "player",
 /**
  * What it does now.
  */
-state: PlayerState, } | { "kind": "locked" } | { "kind": "sync", 
+state: PlayerState, } | { "kind": "locked" } | { "kind": "open", 
+/**
+ * A call.
+ */
+sid: string | null, 
+/**
+ * Seconds from where its sound begins.
+ */
+at_s: number | null, 
+/**
+ * A lead.
+ */
+lead_id: string | null, } | { "kind": "sync", 
 /**
  * What is going on now.
  */
@@ -196,6 +280,19 @@ desk: Desk | null,
  * Version of the app.
  */
 version: string, };
+
+/**
+ * A calendar by its name.
+ */
+export type CalendarView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Null where the role may not see it.
+ */
+name: string | null, };
 
 /**
  * One call.
@@ -326,7 +423,36 @@ direction: "inbound" | "outbound" | null,
 /**
  * One lead's calls.
  */
-lead_id: string | null, };
+lead_id: string | null, 
+/**
+ * What came of them.
+ */
+outcome: Outcome | null, 
+/**
+ * With a recording, or without one.
+ */
+has_recording: boolean | null, 
+/**
+ * Begun then or later, UTC.
+ */
+from_ms: number | null, 
+/**
+ * Begun before that, UTC.
+ */
+to_ms: number | null, };
+
+/**
+ * Calls to mark.
+ */
+export type CallsMarkAsk = { 
+/**
+ * At most 1,000.
+ */
+sids: Array<string>, 
+/**
+ * Heard, or to be heard again.
+ */
+heard: boolean, };
 
 /**
  * Rows of a window, with true counts.
@@ -356,6 +482,31 @@ offset: number,
  * The rows.
  */
 rows: Array<CallRow>, };
+
+/**
+ * Calls to write as a table.
+ */
+export type CsvAsk = { 
+/**
+ * These calls, at most 1,000; null for all that the filter finds.
+ */
+sids: Array<string> | null, 
+/**
+ * Which calls.
+ */
+filter: CallsFilter, 
+/**
+ * The file's name, without its ending.
+ */
+name: string, 
+/**
+ * Heads of the columns, in order: time, direction, lead, number, result, length, heard, recording, summary, id.
+ */
+heads: Array<string>, 
+/**
+ * Words of the directions, outcomes and states by their keys, as the window says them.
+ */
+words: { [key in string]: string }, };
 
 /**
  * A recording here that its source has deleted.
@@ -474,6 +625,70 @@ export type DoctorSteps = {
 steps: DoctorStep[], };
 
 /**
+ * Recordings to write.
+ */
+export type ExportAsk = { 
+/**
+ * Recordings, at most 500. One asks for a file, several for a folder.
+ */
+ids: Array<string>, 
+/**
+ * A clip begins here, media time; for one recording only.
+ */
+from_ms: number | null, 
+/**
+ * And ends here.
+ */
+to_ms: number | null, };
+
+/**
+ * Which rows of which list.
+ */
+export type KeptAsk = { 
+/**
+ * The list.
+ */
+list: KeptListView, 
+/**
+ * Ordinal of the first row wanted.
+ */
+offset: number, 
+/**
+ * How many rows, at most 200.
+ */
+limit: number, };
+
+/**
+ * A list of what is kept here, on its way, or failed.
+ */
+export type KeptListView = "on_device" | "pinned" | "arriving" | "failed";
+
+/**
+ * Rows of a list, with how many it has.
+ */
+export type KeptWindow = { 
+/**
+ * Rows of the list.
+ */
+matched: number, 
+/**
+ * Never: they are counted.
+ */
+matched_capped: boolean, 
+/**
+ * The same again: a list has no filter.
+ */
+all: number, 
+/**
+ * Ordinal of the first row.
+ */
+offset: number, 
+/**
+ * The rows.
+ */
+rows: Array<CallRow>, };
+
+/**
  * Where the key of a profile that holds nothing yet shall lie.
  */
 export type KeyChooseAsk = { 
@@ -516,6 +731,19 @@ export type KeyRotateAsk = {
  * The passphrase, where there is one.
  */
 current: string | null, };
+
+/**
+ * Keys as the person changed them.
+ */
+export type KeySettings = { 
+/**
+ * Keys without Ctrl work.
+ */
+singles: boolean, 
+/**
+ * Those that are elsewhere than the table says.
+ */
+remapped: Array<RemappedKey>, };
 
 /**
  * A language of the interface.
@@ -800,6 +1028,19 @@ pending: PendingView | null, };
 export type Nothing = Record<symbol, never>;
 
 /**
+ * Something to know while the window is away.
+ */
+export type Notice = { 
+/**
+ * In one line, with nobody's name or number: it is shown on a locked screen, too.
+ */
+title: string, 
+/**
+ * What follows from it.
+ */
+text: string, };
+
+/**
  * What waits to be sent.
  */
 export type OutboxState = { 
@@ -1053,6 +1294,35 @@ codec: string | null,
 pinned: boolean, };
 
 /**
+ * Another key for a command, in the window's own words.
+ */
+export type RemappedKey = { 
+/**
+ * The command.
+ */
+command: string, 
+/**
+ * The key that it had: `ctrl+k`.
+ */
+was: string, 
+/**
+ * `event.key` in lower case.
+ */
+key: string, 
+/**
+ * `event.code`.
+ */
+code: string, 
+/**
+ * With Ctrl, on macOS ⌘.
+ */
+ctrl: boolean, 
+/**
+ * With Shift.
+ */
+shift: boolean, };
+
+/**
  * Something to be done about a lead.
  */
 export type ReminderView = { 
@@ -1072,6 +1342,70 @@ note: string | null,
  * When it was done, UTC.
  */
 done_at_ms: number | null, };
+
+/**
+ * What is fetched by itself.
+ */
+export type Rules = { 
+/**
+ * The calls of the leads that today's and tomorrow's appointments are with.
+ */
+appointments: boolean, 
+/**
+ * Calls of so many days; null for none.
+ */
+recent_days: number | null, };
+
+/**
+ * What was written.
+ */
+export type Saved = { 
+/**
+ * Files written; 0 where the person thought better of it.
+ */
+files: number, 
+/**
+ * Recordings that are not whole on this device, and were left out.
+ */
+left_out: number, 
+/**
+ * The file's name, where it is one.
+ */
+name: string | null, 
+/**
+ * Rows of a table.
+ */
+rows: number | null, };
+
+/**
+ * A filter with a name.
+ */
+export type SavedView = { 
+/**
+ * Its id, made by the window.
+ */
+id: string, 
+/**
+ * As the person called it.
+ */
+name: string, 
+/**
+ * Which calls.
+ */
+filter: CallsFilter, 
+/**
+ * The days before today that it goes back, instead of a fixed time: 1 is today only.
+ */
+days: number | null, };
+
+/**
+ * All of them, in their order.
+ */
+export type SavedViews = { 
+/**
+ * The views.
+ */
+views: Array<SavedView>, };
 
 /**
  * When the app locks, and when recordings do.
@@ -1134,7 +1468,15 @@ theme: Theme,
 /**
  * IANA name of the one zone in which times are shown.
  */
-time_zone: string, };
+time_zone: string, 
+/**
+ * Keys as the person changed them.
+ */
+keys: KeySettings, 
+/**
+ * The desktop's notifications are shown.
+ */
+notifications: boolean, };
 
 /**
  * Sign in to the CRM.
@@ -1212,6 +1554,18 @@ on_device: number,
  */
 pinned: number, 
 /**
+ * What those take.
+ */
+pinned_bytes: number, 
+/**
+ * Those that go before all others: heard, and not pinned.
+ */
+goes_first: number, 
+/**
+ * What those take.
+ */
+goes_first_bytes: number, 
+/**
  * On their way, or waiting for it.
  */
 waiting: number, 
@@ -1286,6 +1640,31 @@ rejected: number, };
  * Light, dark, or whatever the computer says.
  */
 export type Theme = "system" | "light" | "dark";
+
+/**
+ * What stands beside the clock.
+ */
+export type Tray = { 
+/**
+ * What is playing; while the app is locked, nothing of whose it is.
+ */
+playing: string, 
+/**
+ * What the next line does with it; null where there is nothing to play.
+ */
+play: string | null, 
+/**
+ * How fresh the library is.
+ */
+sync: string, 
+/**
+ * "Open Aftercall".
+ */
+open: string, 
+/**
+ * "Quit".
+ */
+quit: string, };
 
 /**
  * A note that is being typed.
@@ -1394,6 +1773,16 @@ export interface Commands {
   calls_window: { args: CallsAsk; reply: CallsWindow };
   /** One call. */
   call_read: { args: CallAsk; reply: CallRow };
+  /** Says that calls were heard, or are to be heard again. */
+  calls_mark: { args: CallsMarkAsk; reply: Nothing };
+  /** Asks the person where to, and writes calls as a table there. */
+  calls_csv: { args: CsvAsk; reply: Saved };
+  /** The views over the calls that the person saved. */
+  views_read: { args: Nothing; reply: SavedViews };
+  /** Keeps them. */
+  views_write: { args: SavedViews; reply: SavedViews };
+  /** Appointments by start, each with its lead's last call. */
+  agenda_read: { args: AgendaAsk; reply: Agenda };
   /** A window onto the leads, by last contact. */
   leads_window: { args: LeadsAsk; reply: LeadsWindow };
   /** The lead page, as far as it is known here. */
@@ -1423,6 +1812,20 @@ export interface Commands {
   recording_evict: { args: RecordingAsk; reply: RecordingView };
   /** Keeps a pinned recording although its source has deleted it. */
   recording_keep: { args: RecordingAsk; reply: RecordingView };
+  /** Asks the person where to, and writes recordings there as their source sent them; or a clip of one. */
+  recordings_export: { args: ExportAsk; reply: Saved };
+  /** What is fetched by itself. */
+  rules_read: { args: Nothing; reply: Rules };
+  /** Keeps what is fetched by itself, and does it at once. */
+  rules_write: { args: Rules; reply: Rules };
+  /** A window onto what is kept here, on its way, or failed. */
+  kept_window: { args: KeptAsk; reply: KeptWindow };
+  /** Shows this beside the clock. Works over a refused start, too. */
+  desktop_show: { args: Tray; reply: Nothing };
+  /** Says it outside of the window. Works over a refused start, too. */
+  desktop_notify: { args: Notice; reply: Nothing };
+  /** What this is, and where it keeps what it keeps. */
+  about_read: { args: Nothing; reply: AboutView };
   /** What is kept on this device, and what goes next. */
   storage_state: { args: Nothing; reply: StorageView };
   /** Sets the limits and keeps to them at once. */

@@ -5,6 +5,9 @@ import type { Host } from '../host';
 export type Tag =
   'calls' | 'leads' | 'appointments' | 'calendars' | 'recordings' | 'listening' | 'settings' | 'account' | 'outbox';
 
+/** Where a link leads. */
+export type Place = Pick<Extract<AppEvent, { kind: 'open' }>, 'sid' | 'at_s' | 'lead_id'>;
+
 type Listener = (tags: ReadonlySet<string>) => void;
 
 /** The channel of the app, dealt out: change tags to the queries, the player and the freshness to their owners. */
@@ -13,6 +16,7 @@ export class Changes {
   #player: (state: PlayerState) => void = () => {};
   #sync: (state: SyncState) => void = () => {};
   #locked: () => void = () => {};
+  #open: (place: Place) => void = () => {};
 
   onChanged(listener: Listener): () => void {
     this.#listeners.add(listener);
@@ -29,6 +33,10 @@ export class Changes {
 
   onLocked(listener: () => void): void {
     this.#locked = listener;
+  }
+
+  onOpen(listener: (place: Place) => void): void {
+    this.#open = listener;
   }
 
   async listen(host: Host): Promise<void> {
@@ -50,6 +58,9 @@ export class Changes {
         return;
       case 'locked':
         this.#locked();
+        return;
+      case 'open':
+        this.#open(event);
         return;
     }
   }

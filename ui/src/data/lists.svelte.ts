@@ -1,26 +1,54 @@
-import type { CallRow, CallsFilter, CallsWindow, LeadRow, LeadsWindow } from '../bindings/contract';
+import type { CallRow, CallsFilter, CallsWindow, LeadRow, LeadsWindow, SavedView } from '../bindings/contract';
 import type { Host } from '../host';
+import { dayStart } from '../text/days';
 import type { Changes } from './changes';
+import { Selection } from './selection.svelte';
 import { WindowCache } from './windowCache.svelte';
 
-const EVERYTHING: CallsFilter = { search: '', view: 'all', direction: null, lead_id: null };
+const EVERYTHING: CallsFilter = {
+  search: '',
+  view: 'all',
+  direction: null,
+  lead_id: null,
+  outcome: null,
+  has_recording: null,
+  from_ms: null,
+  to_ms: null,
+};
+
+/** What is kept of a filter beside what is asked: the words of the lead, and days that go with the calendar. */
+interface Beside {
+  /** The days back from today, 1 for today only; null where the days are fixed or none are set. */
+  readonly days: number | null;
+  readonly leadName: string | null;
+}
 
 /** The list of calls with its filter, its selection and its place: kept while another screen is open. */
 export class CallsModel {
   readonly cache: WindowCache<CallRow, CallsWindow>;
+  readonly selection: Selection;
   filter = $state.raw<CallsFilter>(EVERYTHING);
+  beside = $state.raw<Beside>({ days: null, leadName: null });
+  /** The saved view that is open, as long as nothing of it was changed. */
+  saved = $state.raw<string>();
   selected = $state<string>();
   scrollTop = 0;
   readonly #host: Host;
+  readonly #zone: () => string;
 
-  constructor(host: Host, changes: Changes) {
+  constructor(host: Host, changes: Changes, zone: () => string) {
     this.#host = host;
+    this.#zone = zone;
     this.cache = new WindowCache(changes, ['calls', 'leads', 'recordings', 'listening']);
+    this.selection = new Selection((offset, limit) =>
+      host.call('calls_window', { filter: this.filter, offset, limit }),
+    );
   }
 
   get filtered(): boolean {
-    const { search, view, direction } = this.filter;
-    return search.trim() !== '' || view !== 'all' || direction !== null;
+    const { search, ...rest } = this.filter;
+    const { search: _, ...none } = EVERYTHING;
+    return search.trim() !== '' || JSON.stringify(rest) !== JSON.stringify(none);
   }
 
   open(): void {
@@ -28,14 +56,44 @@ export class CallsModel {
     this.cache.open((offset, limit) => this.#host.call('calls_window', { filter, offset, limit }));
   }
 
-  narrow(change: Partial<CallsFilter>): void {
-    this.filter = { ...this.filter, ...change };
-    this.scrollTop = 0;
-    this.open();
+  narrow(change: Partial<CallsFilter>, beside: Partial<Beside> = {}): void {
+    this.saved = undefined;
+    this.#show({ ...this.filter, ...change }, { ...this.beside, ...beside });
+  }
+
+  /** Today and the days before it, so many in all. */
+  lastDays(days: number | null): void {
+    this.narrow({ from_ms: this.#since(days), to_ms: null }, { days });
+  }
+
+  /** The day has changed: what was "today" is yesterday. */
+  turnDay(): void {
+    const from_ms = this.#since(this.beside.days);
+    if (this.beside.days !== null && from_ms !== this.filter.from_ms)
+      this.#show({ ...this.filter, from_ms }, this.beside);
+  }
+
+  show(view: SavedView): void {
+    const { days } = view;
+    const from_ms = days === null ? view.filter.from_ms : this.#since(days);
+    this.#show({ ...EVERYTHING, ...view.filter, from_ms }, { days, leadName: null });
+    this.saved = view.id;
   }
 
   clear(): void {
-    this.narrow(EVERYTHING);
+    this.narrow(EVERYTHING, { days: null, leadName: null });
+  }
+
+  #since(days: number | null): number | null {
+    return days === null ? null : dayStart(Date.now(), this.#zone(), 1 - days);
+  }
+
+  #show(filter: CallsFilter, beside: Beside): void {
+    this.filter = filter;
+    this.beside = beside;
+    this.selection.clear();
+    this.scrollTop = 0;
+    this.open();
   }
 }
 

@@ -1,9 +1,12 @@
-import { find, isLatin, type Binding, type Command, type Stroke } from './table';
+import { remapped } from './remap';
+import type { KeySettings } from '../bindings/contract';
+import { find, isLatin, KEYS, type Binding, type Command, type Stroke } from './table';
 
 export type Run = (binding: Binding) => boolean | void;
 export type Handlers = Partial<Record<Command, Run>>;
 
-const MAC = /mac/i.test(navigator.platform);
+/** On macOS ⌘ is what is Ctrl elsewhere. */
+export const MAC = /mac/i.test(navigator.platform);
 
 /**
  * Listens once for the whole window. The handlers added last are asked first; one that answers `false` passes on,
@@ -11,7 +14,18 @@ const MAC = /mac/i.test(navigator.platform);
  */
 export class Keys {
   readonly #stack: Handlers[] = [];
+  #table: readonly Binding[] = KEYS;
   #latin = true;
+
+  /** From now on the keys are as a person changed them. */
+  set(settings: KeySettings): void {
+    this.#table = this.table(settings);
+  }
+
+  /** The table as a person changed it. */
+  table(settings: KeySettings): readonly Binding[] {
+    return remapped(KEYS, settings);
+  }
 
   /** Adds handlers; the returned function takes them away. */
   use(handlers: Handlers): () => void {
@@ -40,7 +54,7 @@ export class Keys {
     };
     this.#latin = isLatin(stroke, this.#latin);
     if (event.defaultPrevented || event.isComposing) return;
-    const binding = find(stroke, this.#latin, MAC);
+    const binding = find(stroke, this.#latin, MAC, this.#table);
     if (binding === undefined || !allowedAt(event.target, binding)) return;
     for (let i = this.#stack.length - 1; i >= 0; i -= 1) {
       const run: Run | undefined = this.#stack[i]?.[binding.command];
@@ -56,7 +70,8 @@ export class Keys {
 export function allowedAt(target: EventTarget | null, binding: Binding): boolean {
   if (!(target instanceof HTMLElement)) return true;
   if (isTextField(target)) return binding.inText === true;
-  if (target.closest('[role=menu]') !== null) return false;
+  // What lies over the page has the keys to itself.
+  if (target.closest('[role=menu], [role=listbox], [role=dialog]') !== null) return false;
   const single = binding.ctrl === undefined;
   if (
     single &&

@@ -21,10 +21,18 @@ export type Command =
   | 'insert_time'
   | 'go_calls'
   | 'go_leads'
+  | 'go_offline'
+  | 'go_appointments'
+  | 'palette'
+  | 'help'
   | 'open_settings'
   | 'lock'
   | 'sync_now'
+  | 'select_all'
   | 'download'
+  | 'pin'
+  | 'export'
+  | 'print'
   | 'retry'
   | 'back'
   | 'next_pane'
@@ -78,10 +86,18 @@ export const KEYS: readonly Binding[] = [
   { command: 'find', key: 'f', code: 'KeyF', ctrl: true, inText: true },
   { command: 'go_calls', key: '1', code: 'Digit1', ctrl: true, inText: true },
   { command: 'go_leads', key: '2', code: 'Digit2', ctrl: true, inText: true },
+  { command: 'go_offline', key: '3', code: 'Digit3', ctrl: true, inText: true },
+  { command: 'go_appointments', key: '4', code: 'Digit4', ctrl: true, inText: true },
+  { command: 'palette', key: 'k', code: 'KeyK', ctrl: true, inText: true },
+  { command: 'help', key: '?', code: 'Slash', shift: true },
   { command: 'open_settings', key: ',', code: 'Comma', ctrl: true, inText: true },
   { command: 'lock', key: 'l', code: 'KeyL', ctrl: true, inText: true },
   { command: 'sync_now', key: 'r', code: 'KeyR', ctrl: true, inText: true },
+  { command: 'select_all', key: 'a', code: 'KeyA', ctrl: true },
   { command: 'download', key: 'd', code: 'KeyD' },
+  { command: 'pin', key: 'd', code: 'KeyD', shift: true },
+  { command: 'export', key: 'e', code: 'KeyE', ctrl: true, inText: true },
+  { command: 'print', key: 'p', code: 'KeyP', ctrl: true, inText: true },
   { command: 'retry', key: 'r', code: 'KeyR' },
   { command: 'back', key: 'escape', code: 'Escape', inText: true },
   { command: 'next_pane', key: 'f6', code: 'F6', inText: true },
@@ -114,7 +130,12 @@ export function isLatin(stroke: Stroke, before: boolean): boolean {
  * The binding that a stroke means. On a Latin layout by the character, so that Dvorak and AZERTY keep their letters;
  * on any other by the place of the key, so that a Hebrew keyboard works; digits always by their place.
  */
-export function find(stroke: Stroke, latin: boolean, mac: boolean): Binding | undefined {
+export function find(
+  stroke: Stroke,
+  latin: boolean,
+  mac: boolean,
+  table: readonly Binding[] = KEYS,
+): Binding | undefined {
   if (stroke.altKey && !stroke.altGraph) return undefined;
   const ctrl = stroke.altGraph ? false : mac ? stroke.metaKey : stroke.ctrlKey;
   const other = mac ? stroke.ctrlKey : stroke.metaKey;
@@ -122,7 +143,7 @@ export function find(stroke: Stroke, latin: boolean, mac: boolean): Binding | un
   const key = stroke.key.toLowerCase();
   // With Ctrl, an engine may already have put the Latin letter there whatever the layout.
   const byKey = latin || (ctrl && /^[a-z]$/.test(key));
-  return KEYS.find((binding) => {
+  return table.find((binding) => {
     if ((binding.ctrl ?? false) !== ctrl) return false;
     const digit = binding.code.startsWith('Digit');
     // AZERTY has its digits on Shift: the place of the key is enough, with Shift or without.

@@ -140,6 +140,14 @@ export class Format {
     return isolated(mega >= 0.1 ? `${this.#decimal.format(mega)} MB` : `${this.count(Math.ceil(n / 1000))} kB`);
   }
 
+  /** `4.1 GB`: room on a disk, as coarse as it is thought of. */
+  size(n: number): string {
+    if (n < 1_000_000_000) return isolated(`${this.count(Math.round(n / 1_000_000))} MB`);
+    const giga = n / 1_000_000_000;
+    const round = giga >= 100 || Number.isInteger(Math.round(giga * 10) / 10);
+    return isolated(`${round ? this.count(Math.round(giga)) : this.#decimal.format(giga)} GB`);
+  }
+
   /** `4 minutes 3 seconds`, for the screen reader. */
   spokenLength(ms: number): string {
     const all = Math.max(0, Math.floor(ms / 1000));

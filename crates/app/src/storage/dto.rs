@@ -4,6 +4,8 @@ use aftercall_domain::retention::Limits;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use aftercall_engine::store::table::kept_lists::KeptList;
+
 use crate::dto::CallRow;
 
 /// How much room recordings may take. Both limits hold where both are set.
@@ -66,6 +68,15 @@ pub struct StorageView {
     /// Those that never make room.
     #[ts(type = "number")]
     pub pinned: u64,
+    /// What those take.
+    #[ts(type = "number")]
+    pub pinned_bytes: u64,
+    /// Those that go before all others: heard, and not pinned.
+    #[ts(type = "number")]
+    pub goes_first: u64,
+    /// What those take.
+    #[ts(type = "number")]
+    pub goes_first_bytes: u64,
     /// On their way, or waiting for it.
     #[ts(type = "number")]
     pub waiting: u64,
@@ -76,4 +87,59 @@ pub struct StorageView {
     pub next_out: Vec<CallRow>,
     /// What its source has deleted and nobody has decided about yet.
     pub deleted: Vec<DeletedView>,
+}
+
+/// A list of what is kept here, on its way, or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptListView {
+    /// Whole and here.
+    OnDevice,
+    /// Here and pinned.
+    Pinned,
+    /// On their way, in order.
+    Arriving,
+    /// Failed or damaged, what needs a person first.
+    Failed,
+}
+
+impl From<KeptListView> for KeptList {
+    fn from(list: KeptListView) -> Self {
+        match list {
+            KeptListView::OnDevice => Self::OnDevice,
+            KeptListView::Pinned => Self::Pinned,
+            KeptListView::Arriving => Self::Arriving,
+            KeptListView::Failed => Self::Failed,
+        }
+    }
+}
+
+/// Which rows of which list.
+#[derive(Debug, Clone, Copy, Deserialize, TS)]
+pub struct KeptAsk {
+    /// The list.
+    pub list: KeptListView,
+    /// Ordinal of the first row wanted.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// How many rows, at most 200.
+    pub limit: u32,
+}
+
+/// Rows of a list, with how many it has.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+pub struct KeptWindow {
+    /// Rows of the list.
+    #[ts(type = "number")]
+    pub matched: u64,
+    /// Never: they are counted.
+    pub matched_capped: bool,
+    /// The same again: a list has no filter.
+    #[ts(type = "number")]
+    pub all: u64,
+    /// Ordinal of the first row.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// The rows.
+    pub rows: Vec<CallRow>,
 }

@@ -10,7 +10,7 @@ use aftercall_domain::retention::{Limits, RESERVE_BYTES, goes_at_ms};
 use aftercall_engine::queue::repair;
 use aftercall_engine::retention::{self, Incoming};
 use aftercall_engine::store::Tag;
-use aftercall_engine::store::table::{calls, kept, recordings};
+use aftercall_engine::store::table::{calls, jobs, kept, kept_lists, recordings};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::library::Library;
 use crate::report::{StorageReport, Verified};
 use crate::rows;
 use crate::start::App;
-use crate::storage::dto::{DeletedView, LimitsView, StorageView};
+use crate::storage::dto::{DeletedView, KeptAsk, KeptWindow, LimitsView, StorageView};
 
 /// How many of those that go next are named.
 const NEXT_OUT: usize = 50;
@@ -169,8 +169,13 @@ impl App {
                     calls::listing(conn, sid)?.map(|listing| rows::call(&listing, None, &origins)),
                 )
             };
+            let candidates = kept::candidates(conn)?;
+            let goes_first = candidates.iter().filter(|candidate| candidate.is_heard);
+            let (goes_first, goes_first_bytes) =
+                goes_first.fold((0, 0), |(n, bytes), candidate| (n + 1, bytes + candidate.bytes));
+            let all_bytes: u64 = candidates.iter().map(|candidate| candidate.bytes).sum();
             let mut next_out = Vec::new();
-            for candidate in kept::candidates(conn)?.into_iter().take(NEXT_OUT) {
+            for candidate in candidates.into_iter().take(NEXT_OUT) {
                 next_out.extend(row(&candidate.what.1)?);
             }
             let mut deleted = Vec::new();
@@ -193,6 +198,10 @@ impl App {
                 is_full: space.free_bytes < RESERVE_BYTES,
                 on_device: count(&[State::OnDevice, State::Pinned, State::Unsupported]),
                 pinned: count(&[State::Pinned]),
+                // What may not make room is pinned.
+                pinned_bytes: kept::used_bytes(conn)?.saturating_sub(all_bytes),
+                goes_first,
+                goes_first_bytes,
                 waiting: count(&[
                     State::Queued,
                     State::Preparing,
@@ -206,6 +215,23 @@ impl App {
             })
         });
         Ok(view.await?)
+    }
+
+    /// Rows of one of the lists of what is kept.
+    pub(crate) async fn kept_window(&self, ask: KeptAsk) -> Result<KeptWindow, AppError> {
+        let origins = self.origins();
+        let limit = ask.limit.clamp(1, rows::ROWS_MAX);
+        let window = self.store().read(move |conn| {
+            let (matched, sids) = kept_lists::list(conn, ask.list.into(), ask.offset, limit)?;
+            let mut rows = Vec::with_capacity(sids.len());
+            for sid in &sids {
+                if let Some(listing) = calls::listing(conn, sid)? {
+                    rows.push(rows::call(&listing, jobs::place(conn, &listing.recording.id)?, &origins));
+                }
+            }
+            Ok(KeptWindow { matched, matched_capped: false, all: matched, offset: ask.offset, rows })
+        });
+        Ok(window.await?)
     }
 
     pub(crate) async fn set_limits_view(&self, limits: LimitsView) -> Result<StorageView, AppError> {

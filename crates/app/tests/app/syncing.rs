@@ -50,7 +50,7 @@ async fn the_window_is_told_what_changed_and_how_fresh_the_library_is() {
             AppEvent::Sync { state } => {
                 phases.push(serde_json::to_value(state.phase).unwrap().as_str().unwrap().to_owned());
             }
-            AppEvent::Player { .. } | AppEvent::Locked => {}
+            AppEvent::Player { .. } | AppEvent::Locked | AppEvent::Open { .. } => {}
         }
     }
     for tag in ["account", "calls", "leads", "appointments", "calendars"] {

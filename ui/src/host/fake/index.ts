@@ -20,6 +20,7 @@ import type {
 } from '../../bindings/contract';
 import { HostError, type Args, type Command, type Host, type Reply } from '../port';
 import { FakeDoctor } from './doctor';
+import { FakeLibrary } from './library';
 import { FakeNotes, activityOf, remindersOf } from './notes';
 import { appointmentsOf, callOf, leadOf } from './people';
 import { inventedPeaks } from './sound';
@@ -48,6 +49,8 @@ export function fakeHost(scene: URLSearchParams): Host {
     language: scene.get('lang') === 'en' ? 'en' : 'he',
     theme: scene.get('theme') === 'dark' ? 'dark' : scene.get('theme') === 'light' ? 'light' : 'system',
     time_zone: scene.get('zone') ?? 'Asia/Jerusalem',
+    keys: { singles: scene.get('keys') !== 'off', remapped: [] },
+    notifications: true,
   };
   let locked = scene.get('boot') === 'locked';
   let chosen = false;
@@ -67,7 +70,11 @@ export function fakeHost(scene: URLSearchParams): Host {
   const knows = (current: string | null) => {
     if (words !== null && current !== words) fail('wrong_password');
   };
-  let limits: LimitsView = { cap_bytes: 20_000_000_000, keep_free_bytes: null, deleted_after_days: 7 };
+  let limits: LimitsView = {
+    cap_bytes: Number(scene.get('cap') ?? 20_000_000_000),
+    keep_free_bytes: null,
+    deleted_after_days: 7,
+  };
   let signedIn = scene.get('boot') !== 'sign_in';
   const changed = new Map<string, Partial<CallRow>>();
   const notes = new FakeNotes(scene.get('notes') ?? '', (tags) => emit({ kind: 'changed', tags }));
@@ -114,6 +121,8 @@ export function fakeHost(scene: URLSearchParams): Host {
     return { ...row, ...changed.get(row.sid) };
   };
 
+  const library = new FakeLibrary(scene, startedAt, total, call);
+
   function setRecording(ordinal: number, part: Partial<RecordingView>): RecordingView {
     const row = call(ordinal);
     const standing = part.state === undefined ? {} : STANDINGS[part.state];
@@ -124,7 +133,7 @@ export function fakeHost(scene: URLSearchParams): Host {
   }
 
   function storage(): StorageView {
-    const rows = Array.from({ length: Math.min(total, 60) }, (_, ordinal) => call(ordinal));
+    const rows = library.shown();
     const here = rows.filter((row) => ['on_device', 'pinned', 'unsupported'].includes(row.recording.state));
     const bytes = here.reduce((sum, row) => sum + (row.duration_s ?? 0) * 8000, 0);
     const count = (...states: string[]) => rows.filter((row) => states.includes(row.recording.state)).length;
@@ -132,9 +141,16 @@ export function fakeHost(scene: URLSearchParams): Host {
       used_bytes: bytes,
       free_bytes: 48_000_000_000,
       limits,
-      is_full: false,
+      is_full: scene.get('disk') === 'full',
       on_device: here.length,
       pinned: count('pinned'),
+      pinned_bytes: here
+        .filter((row) => row.recording.pinned)
+        .reduce((sum, row) => sum + (row.duration_s ?? 0) * 8000, 0),
+      goes_first: here.filter((row) => row.heard && !row.recording.pinned).length,
+      goes_first_bytes: here
+        .filter((row) => row.heard && !row.recording.pinned)
+        .reduce((sum, row) => sum + (row.duration_s ?? 0) * 8000, 0),
       waiting: count('queued', 'preparing', 'still_preparing', 'downloading', 'partial'),
       failed: count('failed_retrying', 'failed_needs_you', 'damaged'),
       next_out: here.filter((row) => row.recording.state === 'on_device').reverse(),
@@ -225,6 +241,12 @@ export function fakeHost(scene: URLSearchParams): Host {
   function matches(row: CallRow, { filter }: CallsAsk): boolean {
     const text = filter.search.trim().toLowerCase();
     if (filter.direction !== null && row.direction !== filter.direction) return false;
+    if (filter.outcome !== null && row.outcome !== filter.outcome) return false;
+    if (filter.lead_id !== null && row.lead_id !== filter.lead_id) return false;
+    if (filter.from_ms !== null && (row.started_at_ms ?? 0) < filter.from_ms) return false;
+    if (filter.to_ms !== null && (row.started_at_ms ?? 0) >= filter.to_ms) return false;
+    const recorded = row.recording.state !== 'none_expected';
+    if (filter.has_recording !== null && recorded !== filter.has_recording) return false;
     if (filter.view === 'missed' && row.outcome !== 'missed') return false;
     if (filter.view === 'unheard' && (row.heard || row.recording.state === 'none_expected')) return false;
     if (filter.view === 'recorded' && row.recording.state === 'none_expected') return false;
@@ -362,10 +384,10 @@ export function fakeHost(scene: URLSearchParams): Host {
     sync_state: () => ({ ...sync }),
     calls_window: (ask) => {
       if (scene.get('error') === 'calls') fail('internal');
-      const { search, view, direction } = ask.filter;
+      const { search, view, ...rest } = ask.filter;
       const all = scene.get('calls') === '0' ? 0 : total;
       const counts = { all, unheard: all === 0 ? 0 : 14, offset: ask.offset };
-      if (search.trim() === '' && view === 'all' && direction === null) {
+      if (search.trim() === '' && view === 'all' && Object.values(rest).every((one) => one === null)) {
         const rows = Array.from({ length: Math.max(0, Math.min(ask.limit, all - ask.offset)) }, (_, i) =>
           call(ask.offset + i),
         );
@@ -379,6 +401,34 @@ export function fakeHost(scene: URLSearchParams): Host {
         rows: found.slice(ask.offset, ask.offset + ask.limit),
       };
     },
+    calls_mark: ({ sids, heard }) => {
+      for (const sid of sids) {
+        const { sid: own } = call(ordinalOf(sid));
+        changed.set(own, { ...changed.get(own), heard });
+      }
+      emit({ kind: 'changed', tags: ['listening'] });
+      return {};
+    },
+    calls_csv: ({ sids, name }) => library.saved(1, `${name}.csv`, sids?.length ?? total),
+    views_read: () => library.views,
+    views_write: (views) => {
+      library.views = views;
+      emit({ kind: 'changed', tags: ['settings'] });
+      return views;
+    },
+    agenda_read: (ask) => library.agenda(ask),
+    recordings_export: ({ ids }) => library.saved(ids.length, '2026-11-22 14.02 יעל כהן־ארד.mp3', null),
+    rules_read: () => library.rules,
+    rules_write: (rules) => (library.rules = rules),
+    kept_window: (ask) => library.kept(ask),
+    desktop_show: () => ({}),
+    desktop_notify: () => ({}),
+    about_read: () => ({
+      version: '0.1.0',
+      folder: '/home/dana/.local/share/aftercall',
+      library_bytes: 48_200_000,
+      recordings_bytes: storage().used_bytes,
+    }),
     call_read: ({ sid }) => call(ordinalOf(sid)),
     leads_window: ({ search, offset, limit }) => {
       const found = Array.from({ length: leads }, (_, i) => leadOf(i, startedAt)).filter((row) =>

@@ -85,7 +85,7 @@ export function recordingOf(ordinal: number, nowMs: number): RecordingView {
     attempts: 0,
     place: null,
     next_try_at_ms: inMs === undefined ? null : nowMs + inMs,
-    bytes_here: 0,
+    bytes_here: here && scene.state !== 'evicted' ? scene.seconds * 8000 : 0,
     bytes_total: null,
     duration_ms: here ? scene.seconds * 1000 : null,
     channels: here ? (ordinal === 12 ? 1 : 2) : null,

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use super::calls::{self, LISTED_COLUMNS};
 use super::recordings::{self, RecordingRow};
 use super::{COUNT_CAP, Count, Page, Span};
-use crate::store::list_key::Listed;
+use crate::store::list_key::{self, Listed};
 use crate::store::{StoreError, search};
 
 /// The quick views over the calls.
@@ -40,6 +40,14 @@ pub struct CallsFilter {
     pub lead: Option<LeadId>,
     /// The source's status word, whatever its case.
     pub status: Option<String>,
+    /// What came of them.
+    pub outcome: Option<Outcome>,
+    /// With a recording, or without one.
+    pub has_recording: Option<bool>,
+    /// Begun then or later, UTC.
+    pub from_ms: Option<i64>,
+    /// Begun before that, UTC.
+    pub to_ms: Option<i64>,
 }
 
 /// One call as a row shows it.
@@ -184,7 +192,11 @@ fn matching(conn: &Connection, filter: &CallsFilter) -> Result<Matching, StoreEr
             let is_told = filter.view != CallView::Unheard
                 && filter.direction.is_none() == direction.is_none()
                 && filter.lead.is_none()
-                && filter.status.is_none();
+                && filter.status.is_none()
+                && filter.outcome.is_none()
+                && filter.has_recording.is_none()
+                && filter.from_ms.is_none()
+                && filter.to_ms.is_none();
             if is_told {
                 let from = "FROM call_search s WHERE s.call_search MATCH ?".to_owned();
                 return Ok(Matching { from, order: Order::Rows, values });
@@ -212,6 +224,21 @@ fn matching(conn: &Connection, filter: &CallsFilter) -> Result<Matching, StoreEr
     if let Some(status) = &filter.status {
         from.push_str(" AND c.status = ? COLLATE NOCASE");
         values.push(Value::Text(status.clone()));
+    }
+    if let Some(outcome) = filter.outcome {
+        from.push_str(" AND c.outcome = ?");
+        values.push(Value::Text(outcome.as_str().to_owned()));
+    }
+    if let Some(has_recording) = filter.has_recording {
+        from.push_str(" AND c.has_recording = ?");
+        values.push(Value::Integer(has_recording.into()));
+    }
+    // The place in the list begins with the time: a span of days is a span of places.
+    for (ms, condition) in [(filter.from_ms, " AND c.list_key >= ?"), (filter.to_ms, " AND c.list_key < ?")] {
+        if let Some(ms) = ms {
+            from.push_str(condition);
+            values.push(Value::Integer(list_key::first_of_ms(Some(ms))));
+        }
     }
     Ok(Matching { from, order, values })
 }
@@ -334,22 +361,38 @@ mod tests {
             for view in [CallView::All, CallView::Unheard, CallView::Missed, CallView::Recorded] {
                 for direction in [None, Some(Direction::Inbound)] {
                     for (search, lead) in [("", None), ("דנה", None), ("", Some(LeadId(1)))] {
-                        let filter = CallsFilter { search: search.into(), view, direction, lead, status: None };
-                        let (page, values) = select_page(conn, &filter, Span::After(Some(7)), 50)?;
-                        let mut steps = plan(conn, &page, values);
-                        let Matching { from, values, .. } = matching(conn, &filter)?;
-                        steps.extend(plan(
-                            conn,
-                            &format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT 10001)"),
-                            values,
-                        ));
-                        for step in &steps {
-                            let reads_calls = step.contains(" c ") || step.ends_with(" c");
-                            let is_narrow = step.contains("COVERING INDEX") || !step.starts_with("SCAN");
-                            assert!(!reads_calls || is_narrow, "{filter:?}: {steps:#?}");
+                        for (outcome, has_recording, from_ms, to_ms) in [
+                            (None, None, None, None),
+                            (Some(Outcome::Busy), None, None, None),
+                            (None, Some(false), Some(1_790_000_000_000), Some(1_800_000_000_000)),
+                        ] {
+                            let filter = CallsFilter {
+                                search: search.into(),
+                                view,
+                                direction,
+                                lead,
+                                outcome,
+                                has_recording,
+                                from_ms,
+                                to_ms,
+                                ..CallsFilter::default()
+                            };
+                            let (page, values) = select_page(conn, &filter, Span::After(Some(7)), 50)?;
+                            let mut steps = plan(conn, &page, values);
+                            let Matching { from, values, .. } = matching(conn, &filter)?;
+                            steps.extend(plan(
+                                conn,
+                                &format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT 10001)"),
+                                values,
+                            ));
+                            for step in &steps {
+                                let reads_calls = step.contains(" c ") || step.ends_with(" c");
+                                let is_narrow = step.contains("COVERING INDEX") || !step.starts_with("SCAN");
+                                assert!(!reads_calls || is_narrow, "{filter:?}: {steps:#?}");
+                            }
+                            assert_eq!(sorts(&steps), of_one, "{filter:?}: {steps:#?}");
+                            seen += steps.len();
                         }
-                        assert_eq!(sorts(&steps), of_one, "{filter:?}: {steps:#?}");
-                        seen += steps.len();
                     }
                 }
             }

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod health;
 pub mod jobs;
 pub mod kept;
+pub mod kept_lists;
 pub mod lead_pages;
 pub mod lead_statuses;
 pub mod leads;

@@ -1,0 +1,83 @@
+//! What only a desktop can do: ask a person where a file shall go, show the app's state beside the clock, and say
+//! something while the window is away. The shell hands it in; without one (the command line, tests) nobody can be asked.
+//! No path crosses to the page: whoever chooses is asked here, and what was chosen is used here. The words are the
+//! page's, as everywhere.
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use ts_rs::TS;
+
+use crate::dto::Nothing;
+use crate::errors::AppError;
+use crate::start::Boot;
+
+/// Letters of one line in the tray or of a notification.
+const LINE_LETTERS_MAX: usize = 200;
+
+/// The desktop around the app.
+pub trait Desktop: Send + Sync {
+    /// Asks where to write a file; `None` where the person thought better of it. `extension` is without its dot.
+    fn save_as(&self, name: String, extension: &'static str) -> BoxFuture<'static, Option<PathBuf>>;
+
+    /// Asks for a folder to write several files into.
+    fn folder(&self) -> BoxFuture<'static, Option<PathBuf>>;
+
+    /// Shows this beside the clock.
+    fn show(&self, tray: Tray);
+
+    /// Says it outside of the window, where the window is not in front.
+    fn notify(&self, notice: Notice);
+}
+
+/// What stands beside the clock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, TS)]
+pub struct Tray {
+    /// What is playing; while the app is locked, nothing of whose it is.
+    pub playing: String,
+    /// What the next line does with it; null where there is nothing to play.
+    pub play: Option<String>,
+    /// How fresh the library is.
+    pub sync: String,
+    /// "Open Aftercall".
+    pub open: String,
+    /// "Quit".
+    pub quit: String,
+}
+
+/// Something to know while the window is away.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, TS)]
+pub struct Notice {
+    /// In one line, with nobody's name or number: it is shown on a locked screen, too.
+    pub title: String,
+    /// What follows from it.
+    pub text: String,
+}
+
+fn is_line(text: &str) -> bool {
+    text.chars().count() <= LINE_LETTERS_MAX && !text.chars().any(char::is_control)
+}
+
+/// Shows it, also over a start that was refused.
+pub(crate) fn show(boot: &Boot, tray: Tray) -> Result<Nothing, AppError> {
+    let lines = [Some(&tray.playing), tray.play.as_ref(), Some(&tray.sync), Some(&tray.open), Some(&tray.quit)];
+    if !lines.into_iter().flatten().all(|line| is_line(line)) {
+        return Err(AppError::InvalidInput("a line"));
+    }
+    if let Some(desktop) = boot.desktop() {
+        desktop.show(tray);
+    }
+    Ok(Nothing {})
+}
+
+/// Says it.
+pub(crate) fn notify(boot: &Boot, notice: Notice) -> Result<Nothing, AppError> {
+    if !is_line(&notice.title) || !is_line(&notice.text) {
+        return Err(AppError::InvalidInput("a line"));
+    }
+    if let Some(desktop) = boot.desktop() {
+        desktop.notify(notice);
+    }
+    Ok(Nothing {})
+}

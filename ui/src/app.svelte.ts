@@ -138,6 +138,8 @@ export class App {
   listening = $state.raw<Listening>();
   /** The sign-in form stands over the library, because the session ended. */
   signingIn = $state(false);
+  /** Somebody signed in for the first time: they are asked once what is kept here. */
+  firstRun = $state(false);
   /** The doctor stands where the library would, because the start was refused. */
   doctorAlone = $state(false);
   /** What lies over the page, opened by a key: the palette, the list of keys. */
@@ -271,8 +273,13 @@ export class App {
     const again = this.boot?.phase === 'ready';
     const boot = await this.host.call('boot_state', {});
     this.signingIn = false;
-    if (again) this.boot = boot;
-    else this.#booted(boot);
+    if (again) {
+      this.boot = boot;
+      return;
+    }
+    const { last_success_at_ms: before } = await this.host.call('sync_state', {});
+    this.firstRun = before === null && boot.phase === 'ready';
+    this.#booted(boot);
   }
 
   /** Resolves with the reason where it did not come to it. After a wipe the page loads anew, over an empty library. */

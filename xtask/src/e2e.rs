@@ -1,6 +1,10 @@
-//! `cargo xtask e2e`: the real window, from sign-in to a lead's page, by WebDriver.
+//! `cargo xtask e2e`: the real window by WebDriver, from sign-in to a lead's page, then every screen, then without a
+//! pointer.
 //!
 //! Pictures of every step and the programs' logs stay in `target/e2e`.
+
+mod keyboard;
+mod screens;
 
 use std::path::Path;
 use std::time::Duration;
@@ -123,7 +127,9 @@ async fn journey(
     page.click("nav-calls").await?;
     page.find("calls-grid").await?;
     page.picture("calls-english", false).await?;
-    accessible(page, axe, "calls, English", checks).await
+    accessible(page, axe, "calls, English", checks).await?;
+    screens::walk(page, axe, checks).await?;
+    keyboard::walk(page, &scene, checks).await
 }
 
 /// The first sync goes on behind the first rows: the call to listen to may come later.

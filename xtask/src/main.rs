@@ -2,6 +2,7 @@
 
 mod arch;
 mod bench;
+mod bundle;
 mod campaign;
 mod checks;
 mod cli;
@@ -15,6 +16,7 @@ mod licences;
 mod likeness;
 mod page;
 mod paths;
+mod pictures;
 mod programs;
 mod redbot;
 mod run;
@@ -55,6 +57,8 @@ enum Command {
     },
     /// Drives the real window by WebDriver
     E2e,
+    /// Pictures every state of the lists and screens, in both languages, light and dark, and has axe look at each
+    Pictures,
     /// Feeds hostile bytes to everything that reads them: ranges, sealed files, pages, sound, links, Retry-After
     Fuzz(fuzz::Asked),
     /// Serves the handler of rec:// over HTTP on 127.0.0.1, for outside test suites
@@ -67,6 +71,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Packs what a person installs: a .deb and an .rpm
+    Bundle(bundle::Asked),
     /// Checks who imports whom
     Arch,
     /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, and prints the ratios
@@ -84,10 +90,12 @@ fn main() -> ExitCode {
         Command::Demo { hidden } => demo::demo(hidden),
         Command::Test { no_e2e } => test::test(!no_e2e),
         Command::E2e => setup::setup().and_then(|()| e2e::e2e()).map(|_| ()),
+        Command::Pictures => setup::setup().and_then(|()| pictures::pictures()),
         Command::Fuzz(asked) => fuzz::fuzz(&asked),
         Command::RecShim(asked) => shim::shim(&asked),
         Command::Judge => judge::judge(),
         Command::Gen { check } => r#gen::r#gen(check),
+        Command::Bundle(asked) => setup::setup().and_then(|()| bundle::bundle(&asked)),
         Command::Arch => arch::arch(),
         Command::Bench(asked) => bench::bench(&asked),
         Command::Campaign { which } => campaign::campaign(&which.unwrap_or_default()),

@@ -20,7 +20,9 @@ use crate::stage::Ready;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A key as WebDriver writes it.
-const ENTER: &str = "\u{e007}";
+pub const ENTER: &str = "\u{e007}";
+pub const ESCAPE: &str = "\u{e00c}";
+pub const DOWN: &str = "\u{e015}";
 
 /// The window's page, and where its pictures go.
 pub struct Page {
@@ -47,6 +49,11 @@ impl Page {
         Page { client: client.clone(), pictures: pictures.to_owned(), taken: 0 }
     }
 
+    /// Goes to an address.
+    pub async fn open(&self, url: &str) -> Result<(), Failure> {
+        self.client.goto(url).await.map_err(|e| driver(url, e))
+    }
+
     /// Fills the sign-in form and sends it.
     pub async fn sign_in(&self, url: &str, email: &str, password: &str) -> Result<(), Failure> {
         for (field, text) in [("sign-in-url", url), ("sign-in-email", email), ("sign-in-password", password)] {
@@ -60,6 +67,12 @@ impl Page {
     /// Signs in as the sandbox's owner and waits for the first rows.
     pub async fn sign_in_to(&self, crm: &Ready) -> Result<(), Failure> {
         self.sign_in(&crm.url, &crm.email, &crm.password).await?;
+        self.find_css("[data-testid='first-keep-go'], [data-testid='calls-grid']", "the way in").await?;
+        if self.has("first-keep-go").await? {
+            // The one question of a first run; what is played in these runs is asked for one by one.
+            self.click("first-asked").await?;
+            self.click("first-keep-go").await?;
+        }
         self.find("calls-grid").await?;
         self.find("call-row").await.map(|_| ())
     }
@@ -114,6 +127,44 @@ impl Page {
         body.send_keys(key).await.map_err(|e| driver("a key", e))
     }
 
+    /// Presses keys where the focus is.
+    pub async fn press_here(&self, keys: &str) -> Result<(), Failure> {
+        let focused = self.client.active_element().await.map_err(|e| driver("the focus", e))?;
+        focused.send_keys(keys).await.map_err(|e| driver("a key", e))
+    }
+
+    /// Types into a field in place of what is there.
+    pub async fn type_into(&self, testid: &str, words: &str) -> Result<(), Failure> {
+        let field = self.find(testid).await?;
+        field.clear().await.map_err(|e| driver(testid, e))?;
+        field.send_keys(words).await.map_err(|e| driver(testid, e))
+    }
+
+    /// Clicks what a selector finds.
+    pub async fn click_css(&self, css: &str) -> Result<(), Failure> {
+        self.find_css(css, css).await?.click().await.map_err(|e| driver(css, e))
+    }
+
+    /// Waits until an element is there no more.
+    pub async fn gone(&self, testid: &str) -> Result<(), Failure> {
+        self.until(&format!("{testid} to go"), || async { Ok((!self.has(testid).await?, testid.to_owned())) }).await
+    }
+
+    /// The call whose row has the focus.
+    pub async fn chosen_row(&self) -> Result<String, Failure> {
+        self.said_by("return document.activeElement?.dataset.sid ?? ''").await
+    }
+
+    /// What the palette would open.
+    pub async fn chosen_in_palette(&self) -> Result<String, Failure> {
+        let script = "return document.querySelector('.pal-item[data-selected]')?.dataset.value ?? ''";
+        self.said_by(script).await
+    }
+
+    async fn said_by(&self, script: &str) -> Result<String, Failure> {
+        Ok(self.script(script, vec![]).await?.as_str().unwrap_or_default().to_owned())
+    }
+
     /// Clicks an element.
     pub async fn click(&self, testid: &str) -> Result<(), Failure> {
         let element = self.find(testid).await?;
@@ -148,7 +199,7 @@ impl Page {
         Ok(!found.is_empty())
     }
 
-    async fn find_css(&self, css: &str, what: &str) -> Result<Element, Failure> {
+    pub async fn find_css(&self, css: &str, what: &str) -> Result<Element, Failure> {
         let last = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
         match last {
             Ok(element) => Ok(element),
@@ -238,10 +289,32 @@ impl Page {
 
     /// Switches the language and waits until the page speaks it.
     pub async fn switch_language(&self, to: &str) -> Result<(), Failure> {
-        self.click("language-toggle").await?;
+        self.click("palette-open").await?;
+        // "language" in either of them.
+        let field = self.find("palette-input").await?;
+        field.send_keys(if to == "en" { "English" } else { "עברית" }).await.map_err(|e| driver("palette-input", e))?;
+        self.click("palette-language").await?;
         self.until(&format!("the language {to}"), || async {
             let (language, direction) = self.language().await?;
             Ok((language == to, format!("{language} {direction}")))
+        })
+        .await
+    }
+
+    /// Switches the colours, through the palette: they may be those already.
+    pub async fn switch_theme(&self, to: &str) -> Result<(), Failure> {
+        let is = || self.said_by("return document.documentElement.dataset.theme ?? ''");
+        if is().await? == to {
+            return Ok(());
+        }
+        self.click("palette-open").await?;
+        let (he, en) = if to == "dark" { ("כהה", "dark") } else { ("בהירה", "light") };
+        let words = if self.language().await?.0 == "he" { he } else { en };
+        self.type_into("palette-input", words).await?;
+        self.click(&format!("palette-theme-{to}")).await?;
+        self.until(&format!("the colours {to}"), || async {
+            let now = is().await?;
+            Ok((now == to, now))
         })
         .await
     }

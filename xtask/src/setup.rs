@@ -42,6 +42,7 @@ pub const NEEDS: &[Need] = &[
     need("libssl-dev", Probe::Library("openssl")),
     need("libasound2-dev", Probe::Library("alsa")),
     need("libwebkit2gtk-4.1-dev", Probe::Library("webkit2gtk-4.1")),
+    need("libayatana-appindicator3-dev", Probe::Library("ayatana-appindicator3-0.1")),
     need("xvfb", Probe::Program("Xvfb")),
     need("webkit2gtk-driver", Probe::Program("WebKitWebDriver")),
     need("dbus", Probe::Program("dbus-daemon")),

@@ -18,7 +18,7 @@ pub use program::Program;
 pub use sandbox::{Ready, Recording, Sandbox, TwilioAccount};
 pub use screen::Screen;
 pub use sound::Sound;
-pub use window::Window;
+pub use window::{Window, free_port, wait_for_port};
 
 use crate::failure::Failure;
 

@@ -806,6 +806,8 @@ export const en = {
   pinned: 'Pinned: it stays on this device',
   unpinned: 'Not pinned any more',
   export: 'Export',
+  print: 'Print',
+  printed_at: 'Printed {when}',
   show_all: 'Show all',
   show_more: 'Show more',
 
@@ -860,6 +862,23 @@ export const en = {
   history_partial: 'The first sync is still running: older calls are on their way.',
   empty_no_access_title: 'Your role does not see calls',
   empty_no_access: 'Your team’s manager can give access. Leads and appointments are in the side bar.',
+
+  // First run
+  first_step_keep: 'What to keep',
+  first_step_sync: 'Sync',
+  first_title: 'Which calls should be on this computer?',
+  first_lead: 'They are kept encrypted and play without a network, too. It can be changed at any time.',
+  first_week: 'The last week',
+  first_week_note: 'New calls are fetched by themselves and stay for a while',
+  first_month: 'The last 30 days',
+  first_month_note: 'Enough for trains, planes and the next meeting',
+  first_asked: 'Only what I ask for',
+  first_asked_note: 'Each call is fetched when it is played or pinned',
+  first_recommended: 'Recommended',
+  first_cap: 'Take at most',
+  first_scope_own: 'You may hear your own calls.',
+  first_scope_all: 'You may hear the calls of {business}.',
+  first_go: 'Start syncing',
 
   // Offline
   offline_ready:
@@ -980,6 +999,10 @@ export const en = {
   settings_keys: 'Keys',
   settings_looks: 'Language and time',
   settings_about: 'About',
+  role_owner: 'Owner',
+  role_admin: 'Administrator',
+  role_manager: 'Manager',
+  role_agent: 'Agent',
   account_role: 'role: {role}',
   account_none: 'Nobody is signed in',
   account_leave_note: 'The calls and recordings stay here, encrypted, unless you erase them too.',

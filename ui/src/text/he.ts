@@ -805,6 +805,8 @@ export const he: Words = {
   pinned: 'נעוצה: תישאר במחשב',
   unpinned: 'כבר לא נעוצה',
   export: 'ייצוא',
+  print: 'הדפסה',
+  printed_at: 'הודפס {when}',
   show_all: 'הצגת כולן',
   show_more: 'הצגת עוד',
 
@@ -858,6 +860,23 @@ export const he: Words = {
   history_partial: 'הסנכרון הראשון עוד רץ: שיחות ישנות יותר בדרך.',
   empty_no_access_title: 'התפקיד שלך אינו רואה שיחות',
   empty_no_access: 'מנהלי הצוות יכולים לתת גישה. הלידים והפגישות בסרגל הצד.',
+
+  // First run
+  first_step_keep: 'מה לשמור כאן',
+  first_step_sync: 'סנכרון',
+  first_title: 'אילו שיחות לשמור במחשב הזה?',
+  first_lead: 'הן נשמרות מוצפנות ומתנגנות גם בלי רשת. אפשר לשנות בכל רגע.',
+  first_week: 'השבוע האחרון',
+  first_week_note: 'שיחות חדשות מגיעות מעצמן ונשארות זמן מה',
+  first_month: '30 הימים האחרונים',
+  first_month_note: 'מספיק לרכבת, למטוס ולפגישה הבאה',
+  first_asked: 'רק מה שאבקש',
+  first_asked_note: 'כל שיחה מגיעה כשמשמיעים או נועצים אותה',
+  first_recommended: 'מומלץ',
+  first_cap: 'לתפוס לכל היותר',
+  first_scope_own: 'מותר לך להאזין לשיחות שלך.',
+  first_scope_all: 'מותר לך להאזין לשיחות של {business}.',
+  first_go: 'התחלת הסנכרון',
 
   // Offline
   offline_ready: '{n, plural, one {שיחה אחת מוכנה להאזנה בלי רשת} other {{count} שיחות מוכנות להאזנה בלי רשת}}',
@@ -976,6 +995,10 @@ export const he: Words = {
   settings_keys: 'מקשים',
   settings_looks: 'שפה וזמן',
   settings_about: 'אודות',
+  role_owner: 'בעלים',
+  role_admin: 'מנהל/ת מערכת',
+  role_manager: 'מנהל/ת',
+  role_agent: 'נציג/ה',
   account_role: 'תפקיד: {role}',
   account_none: 'אין חשבון מחובר',
   account_leave_note: 'השיחות וההקלטות נשארות כאן, מוצפנות, אלא אם בוחרים למחוק גם אותן.',

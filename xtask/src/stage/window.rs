@@ -27,18 +27,34 @@ impl Window {
         env: &Environment,
         logs: &Path,
     ) -> Result<Self, Failure> {
-        let port = free_port()?;
         let mut env = env.clone();
         env.push(("TAURI_WEBVIEW_AUTOMATION", "true".into()));
-        let port_arg = format!("--port={port}");
-        let mut driver = Program::start(name, Path::new("WebKitWebDriver"), &[&port_arg], &env, logs, false)?;
-        wait_for_port(&mut driver, port).await?;
         let options = json!({
             "binary": binary,
             "args": ["--profile", profile],
         });
+        Self::driven(name, Some(options), &env, logs).await
+    }
+
+    /// Opens the engine's own bare browser: the page with invented data, drawn as the window would draw it.
+    pub async fn browser(name: &str, env: &Environment, logs: &Path) -> Result<Self, Failure> {
+        Self::driven(name, None, env, logs).await
+    }
+
+    async fn driven(
+        name: &str,
+        options: Option<serde_json::Value>,
+        env: &Environment,
+        logs: &Path,
+    ) -> Result<Self, Failure> {
+        let port = free_port()?;
+        let port_arg = format!("--port={port}");
+        let mut driver = Program::start(name, Path::new("WebKitWebDriver"), &[&port_arg], env, logs, false)?;
+        wait_for_port(&mut driver, port).await?;
         let mut capabilities = serde_json::Map::new();
-        capabilities.insert("webkitgtk:browserOptions".into(), options);
+        if let Some(options) = options {
+            capabilities.insert("webkitgtk:browserOptions".into(), options);
+        }
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -56,19 +72,20 @@ impl Window {
 }
 
 /// A port that was free a moment ago: the driver cannot choose one and say which.
-fn free_port() -> Result<u16, Failure> {
+pub fn free_port() -> Result<u16, Failure> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .map_err(|e| Failure::answer("the loopback interface", e))
 }
 
-async fn wait_for_port(driver: &mut Program, port: u16) -> Result<(), Failure> {
+/// Waits until a program listens there.
+pub async fn wait_for_port(driver: &mut Program, port: u16) -> Result<(), Failure> {
     let end = Instant::now() + Duration::from_secs(20);
     while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         if !driver.is_running() || Instant::now() > end {
             let seen = if driver.is_running() { "no answer" } else { "it ended" };
-            return Err(Failure::Waited { what: "WebKitWebDriver".into(), seconds: 20, seen: seen.into() });
+            return Err(Failure::Waited { what: format!("port {port}"), seconds: 20, seen: seen.into() });
         }
         sleep(Duration::from_millis(30)).await;
     }

@@ -3,8 +3,10 @@
 
 mod contract;
 mod doctor;
+mod export;
 mod leaving;
 mod listening;
+mod lists;
 mod locking;
 mod notes;
 mod protocol;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall_app::contract::dispatch;
+use aftercall_app::desktop::Desktop;
 use aftercall_app::dto::WireError;
 use aftercall_app::start::{Access, Boot, StartOptions};
 use aftercall_domain::clock::SystemClock;
@@ -51,6 +52,7 @@ impl World {
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
             following: Default::default(),
+            desktop: None,
         }
     }
 
@@ -68,7 +70,12 @@ impl World {
 
     /// Signed in, with the first sync done.
     pub async fn synced(&self) -> Boot {
-        let boot = self.window().await;
+        self.synced_on(None).await
+    }
+
+    /// The same with a desktop around it.
+    pub async fn synced_on(&self, desktop: Option<Arc<dyn Desktop>>) -> Boot {
+        let boot = Boot::start(StartOptions { desktop, ..self.options(Access::Window) }).await;
         self.sign_in(&boot).await;
         until(|| async { ask_for(&boot, "sync_state", json!({})).await["phase"] == "fresh" }).await;
         boot

@@ -24,6 +24,8 @@ async function each(app: App, rows: readonly CallRow[], one: (row: CallRow) => P
 }
 
 function told(app: App, word: Word, done: number, of: number): void {
+  // What was chosen is done with.
+  app.calls.selection.clear();
   const left = of - done;
   const text = app.say(word, { n: done, count: app.format.count(done) });
   app.tell({ text: left > 0 ? `${text} ${app.say('bulk_left', { n: left, count: app.format.count(left) })}` : text });
@@ -60,6 +62,7 @@ export async function mark(app: App, rows: readonly CallRow[], heard: boolean): 
   } catch (thrown) {
     return app.tell({ text: app.say(`error_${HostError.from(thrown).code}`), bad: true });
   }
+  app.calls.selection.clear();
   app.tell({
     text: app.say(heard ? 'bulk_heard' : 'bulk_unheard', { n: sids.length, count: app.format.count(sids.length) }),
     action: { label: app.say('undo'), run: () => (app.hush(), void write(!heard).catch(() => undefined)) },

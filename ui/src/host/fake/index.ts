@@ -381,7 +381,7 @@ export function fakeHost(scene: URLSearchParams): Host {
       return {};
     },
     sync_nudge: () => ({}),
-    sync_state: () => ({ ...sync }),
+    sync_state: () => ({ ...sync, ...(scene.get('boot') === 'sign_in' && { last_success_at_ms: null }) }),
     calls_window: (ask) => {
       if (scene.get('error') === 'calls') fail('internal');
       const { search, view, ...rest } = ask.filter;

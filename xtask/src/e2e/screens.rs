@@ -1,0 +1,118 @@
+//! Every screen in Hebrew and English, light and dark: reached, looked at by axe, and pictured; beside those that the
+//! design shows.
+
+use std::path::{Path, PathBuf};
+
+use crate::checks::Checks;
+use crate::failure::Failure;
+use crate::page::{ESCAPE, Page};
+use crate::paths;
+
+/// Parts of the settings, as their tabs are named.
+const SETTINGS: &[&str] = &["account", "listening", "storage", "security", "keys", "looks", "about"];
+/// Pictures of the design that the window can be put beside: name, language, colours, and the screen's button.
+const PAIRS: &[(&str, &str, &str, &str)] = &[
+    ("calls-he-light", "he", "light", "nav-calls"),
+    ("calls-en-dark", "en", "dark", "nav-calls"),
+    ("offline-he-dark", "he", "dark", "nav-offline"),
+];
+
+/// Goes through all of them.
+pub async fn walk(page: &mut Page, axe: &str, checks: &mut Checks) -> Result<(), Failure> {
+    for (language, theme) in [("he", "light"), ("en", "dark")] {
+        if page.language().await?.0 != language {
+            page.switch_language(language).await?;
+        }
+        page.switch_theme(theme).await?;
+        for (button, screen) in [
+            ("nav-leads", "leads-grid"),
+            ("nav-offline", "offline"),
+            ("nav-appointments", "agenda"),
+            ("nav-doctor", "doctor"),
+        ] {
+            page.click(button).await?;
+            page.find(screen).await?;
+            look(page, axe, &format!("{screen}-{language}-{theme}"), checks).await?;
+        }
+        page.click("nav-settings").await?;
+        for part in SETTINGS {
+            page.click_css(&format!("[data-view='{part}']")).await?;
+            page.find_css(&format!("[data-testid='settings'][data-part='{part}']"), part).await?;
+            look(page, axe, &format!("settings-{part}-{language}-{theme}"), checks).await?;
+        }
+        page.click("nav-calls").await?;
+        page.find("call-row").await?;
+        over_the_page(page, axe, &format!("{language}-{theme}"), checks).await?;
+        states_of_the_list(page, axe, &format!("{language}-{theme}"), checks).await?;
+    }
+    pairs(page).await
+}
+
+/// What lies over the page: the palette, the keys, the filters.
+async fn over_the_page(page: &mut Page, axe: &str, of: &str, checks: &mut Checks) -> Result<(), Failure> {
+    page.click("palette-open").await?;
+    page.find("palette-input").await?;
+    look(page, axe, &format!("palette-{of}"), checks).await?;
+    page.press_here(ESCAPE).await?;
+    page.gone("palette").await?;
+    page.press("?").await?;
+    page.find("key-help").await?;
+    look(page, axe, &format!("keys-{of}"), checks).await?;
+    page.press_here(ESCAPE).await?;
+    page.gone("key-help").await?;
+    page.click("calls-date").await?;
+    page.find_css(".calendar", "the calendar").await?;
+    look(page, axe, &format!("date-{of}"), checks).await?;
+    page.press_here(ESCAPE).await?;
+    Ok(())
+}
+
+/// The list with nothing found, and with several calls chosen.
+async fn states_of_the_list(page: &mut Page, axe: &str, of: &str, checks: &mut Checks) -> Result<(), Failure> {
+    page.type_into("calls-search", "qqqqqq").await?;
+    page.find("calls-clear").await?;
+    look(page, axe, &format!("calls-nothing-{of}"), checks).await?;
+    page.click("calls-clear").await?;
+    page.find("call-row").await?;
+    page.press("\u{e009}a").await?;
+    let chosen = page.words("bulk-count").await?;
+    checks.rule("Ctrl+A chooses the calls of the list", chosen.chars().any(|c| c.is_ascii_digit()), chosen);
+    look(page, axe, &format!("calls-chosen-{of}"), checks).await?;
+    page.press(ESCAPE).await?;
+    page.gone("bulk-bar").await
+}
+
+async fn look(page: &mut Page, axe: &str, name: &str, checks: &mut Checks) -> Result<(), Failure> {
+    page.picture(name, false).await?;
+    let violations = page.accessibility(axe).await?;
+    checks.rule(&format!("axe finds nothing wrong ({name})"), violations.is_empty(), violations.join("; "));
+    Ok(())
+}
+
+/// The window and the design's picture of the same screen, side by side in `target/e2e/design`.
+async fn pairs(page: &mut Page) -> Result<(), Failure> {
+    let results = paths::results("e2e/design")?;
+    for (name, language, theme, button) in PAIRS {
+        if page.language().await?.0 != *language {
+            page.switch_language(language).await?;
+        }
+        page.switch_theme(theme).await?;
+        page.click(button).await?;
+        let shown = page.picture(&format!("design-{name}"), true).await?;
+        place(&shown, &results.join(format!("{name}.window.png")))?;
+        if let Some(design) = design_of(name) {
+            place(&design, &results.join(format!("{name}.design.png")))?;
+        }
+    }
+    Ok(())
+}
+
+/// The design's pictures lie beside the repository, not in it; where they are not, the window's stand alone.
+fn design_of(name: &str) -> Option<PathBuf> {
+    let picture = paths::root().join("../shared/design").join(format!("{name}.png"));
+    picture.exists().then_some(picture)
+}
+
+fn place(from: &Path, to: &Path) -> Result<(), Failure> {
+    std::fs::copy(from, to).map(|_| ()).map_err(|e| Failure::file(from, e))
+}

@@ -2,6 +2,7 @@
 //! words come from closed lists. Sentences are the window's own, in Hebrew and English.
 
 pub use crate::keys::dto::*;
+pub use crate::settings::dto::*;
 use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
@@ -28,81 +29,6 @@ pub struct WireError {
 /// No arguments, or nothing to say.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, TS)]
 pub struct Nothing {}
-
-/// A language of the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Language {
-    /// Hebrew, right to left.
-    He,
-    /// English.
-    En,
-}
-
-/// Light, dark, or whatever the computer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum Theme {
-    /// Follow the computer.
-    System,
-    /// Light.
-    Light,
-    /// Dark.
-    Dark,
-}
-
-/// What a person set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct Settings {
-    /// Language of the interface.
-    pub language: Language,
-    /// Colours.
-    pub theme: Theme,
-    /// IANA name of the one zone in which times are shown.
-    pub time_zone: String,
-    /// Keys as the person changed them.
-    #[serde(default)]
-    pub keys: KeySettings,
-    /// The desktop's notifications are shown.
-    #[serde(default = "yes")]
-    pub notifications: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Keys as the person changed them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct KeySettings {
-    /// Keys without Ctrl work.
-    pub singles: bool,
-    /// Those that are elsewhere than the table says.
-    pub remapped: Vec<RemappedKey>,
-}
-
-impl Default for KeySettings {
-    fn default() -> Self {
-        Self { singles: true, remapped: Vec::new() }
-    }
-}
-
-/// Another key for a command, in the window's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct RemappedKey {
-    /// The command.
-    pub command: String,
-    /// The key that it had: `ctrl+k`.
-    pub was: String,
-    /// `event.key` in lower case.
-    pub key: String,
-    /// `event.code`.
-    pub code: String,
-    /// With Ctrl, on macOS ⌘.
-    pub ctrl: bool,
-    /// With Shift.
-    pub shift: bool,
-}
 
 /// How far the start came. The window always opens; each of these is a screen with a way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]

@@ -1,5 +1,7 @@
 //! What a person set, and what the player remembers.
 
+pub mod dto;
+
 use aftercall_domain::zone;
 use aftercall_engine::store::table::profile;
 use aftercall_engine::store::{Store, StoreError, Tag};

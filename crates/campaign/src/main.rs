@@ -231,6 +231,7 @@ fn window(profile: PathBuf) -> ExitCode {
             clock: Arc::new(SystemClock::new()),
             limits: Limits::default(),
             following: Default::default(),
+            desktop: None,
         })
         .await;
         if let Boot::Refused(refusal) = &boot {

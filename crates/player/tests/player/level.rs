@@ -1,0 +1,63 @@
+//! The quiet side of a call, against the standard's loudness.
+
+use aftercall_player::level::{Leveller, gains};
+use aftercall_player::{Decoder, analyse};
+use ebur128::{EbuR128, Mode};
+
+use crate::support::source;
+
+/// Integrated loudness of each side, in LUFS.
+fn loudness(call: &[f32], rate_hz: u32) -> [f64; 2] {
+    [0, 1].map(|side| {
+        let mono: Vec<f32> = call.chunks(2).map(|frame| frame[side]).collect();
+        let mut meter = EbuR128::new(1, rate_hz, Mode::I).expect("a rate");
+        meter.add_frames_f32(&mono).expect("samples");
+        meter.loudness_global().expect("loudness")
+    })
+}
+
+fn decoded(name: &str) -> (Vec<f32>, u32) {
+    let mut decoder = Decoder::open(source(name)).expect(name);
+    let mut call = Vec::new();
+    while decoder.read(&mut call).expect(name) > 0 {}
+    (call, decoder.sample_rate_hz())
+}
+
+#[test]
+fn the_quiet_customer_ends_within_3_db_of_the_agent_and_the_agent_stays() {
+    let name = "call-dual-quiet-customer-60s.mp3";
+    let (call, rate_hz) = decoded(name);
+    let before = loudness(&call, rate_hz);
+    assert!(before[0] - before[1] > 12.0, "nothing to do: {before:?}");
+    let known = gains(&analyse(source(name)).expect(name).loudness_lufs);
+    for gains in [&known[..], &[]] {
+        let mut call = call.clone();
+        Leveller::new(rate_hz, 2, gains).expect("a rate").process(&mut call);
+        // Where nothing is known the beginning is spent on finding out.
+        let settled = if gains.is_empty() { call.len() / 4 * 2 } else { 0 };
+        let after = loudness(&call[settled..], rate_hz);
+        println!("{before:?} LUFS became {after:?} LUFS with {gains:?}");
+        assert!((after[0] - after[1]).abs() < 3.0, "{after:?}");
+        let agent = loudness(&call, rate_hz)[0];
+        assert!((agent - before[0]).abs() < 1.0, "the agent went from {} to {agent}", before[0]);
+        assert!(call.iter().all(|sample| sample.abs() <= 1.0));
+    }
+}
+
+#[test]
+fn a_call_whose_sides_are_alike_is_hardly_changed_and_nobodys_gain_follows_the_voice() {
+    let name = "call-dual-quiet-customer-60s.mp3";
+    let (call, rate_hz) = decoded(name);
+    let mut levelled = call.clone();
+    let gains = gains(&analyse(source(name)).expect(name).loudness_lufs);
+    Leveller::new(rate_hz, 2, &gains).expect("a rate").process(&mut levelled);
+    // The gain in each 100 ms in which the customer speaks: one gain, but for what the limiter takes off its peaks.
+    let part = rate_hz as usize / 10 * 2;
+    let rms =
+        |samples: &[f32]| (samples.chunks(2).map(|frame| frame[1].powi(2)).sum::<f32>() / (part / 2) as f32).sqrt();
+    let parts = call.chunks(part).zip(levelled.chunks(part)).filter(|(was, _)| rms(was) > 0.002);
+    let found: Vec<f32> = parts.map(|(was, is)| 20.0 * (rms(is) / rms(was)).log10()).collect();
+    let usual = 20.0 * gains[1].log10();
+    let alike = found.iter().filter(|db| (*db - usual).abs() < 1.0).count();
+    assert!(alike * 100 >= found.len() * 95, "{alike} of {} parts of speech have the gain of {usual} dB", found.len());
+}

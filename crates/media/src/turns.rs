@@ -3,7 +3,8 @@
 //!
 //! Levels are kept for every 10 ms, one byte each, and judged at the end, when the whole call is known: the noise
 //! floor and the loudness of this channel set the level above which is speech, so that a customer who is far too
-//! quiet is heard as well as a loud agent.
+//! quiet is heard as well as a loud agent. Where one side leaks into the other's channel, what is only that leak is not
+//! taken for speech.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,7 @@ pub struct Turns {
 /// Frames per second of the measurement.
 const FRAMES_PER_S: u32 = 100;
 /// Speech stands this far above the channel's floor…
-const ABOVE_FLOOR_DB: f32 = 9.0;
+const ABOVE_FLOOR_DB: f32 = 8.5;
 /// … and no further than this below the channel's loudest speech.
 const BELOW_TOP_DB: f32 = 40.0;
 /// A channel of one even level has no floor to stand out from: take what is near its top.
@@ -51,8 +52,19 @@ const TOP_PERCENTILE: usize = 98;
 const PAUSE_FRAMES: usize = 60;
 /// Shorter than this is a click.
 const LEAST_FRAMES: usize = 4;
-/// Soft beginnings and endings of words lie below the threshold.
+/// Soft beginnings and endings of words lie below the threshold: more of them where noise covers them.
 const EDGE_FRAMES: usize = 4;
+const EDGE_FRAMES_IN_NOISE: usize = 12;
+/// A leak is looked for while the other side is so near its loudest, and this side so far below it.
+const LEAK_NEAR_TOP_DB: f32 = 20.0;
+const LEAK_BELOW_DB: f32 = 10.0;
+/// Frames that have to be looked at.
+const LEAK_FRAMES: usize = 100;
+/// It is one where this side follows the other: the difference between them spreads so much less than the other itself.
+const LEAK_SPREAD: f32 = 0.6;
+/// Speech stands this far above the leak; and the leak may come some frames late.
+const ABOVE_LEAK_DB: f32 = 6.0;
+const LEAK_LATE_FRAMES: usize = 3;
 
 /// Builds [`Turns`] from decoded sound.
 pub struct TurnsBuilder {
@@ -117,7 +129,12 @@ impl TurnsBuilder {
             let samples = frame as u64 * u64::from(self.sample_rate_hz / FRAMES_PER_S);
             i64::try_from(samples * 1000 / u64::from(self.sample_rate_hz)).unwrap_or(i64::MAX).min(duration_ms)
         };
-        let spoken: Vec<Vec<(usize, usize)>> = self.levels.iter().map(|levels| stretches(levels)).collect();
+        let spoken: Vec<Vec<(usize, usize)>> = (0..self.levels.len())
+            .map(|own| {
+                let others = self.levels.iter().enumerate().filter(|(other, _)| *other != own);
+                stretches(&self.levels[own], &others.map(|(_, levels)| &levels[..]).collect::<Vec<_>>())
+            })
+            .collect();
         let mut turns: Vec<Turn> = spoken
             .iter()
             .zip(1_u16..)
@@ -144,29 +161,70 @@ impl TurnsBuilder {
 }
 
 /// Stretches of speech of one channel, as frames, end not included.
-fn stretches(levels: &[u8]) -> Vec<(usize, usize)> {
-    let Some(threshold_db) = threshold_db(levels) else { return Vec::new() };
+fn stretches(own: &[u8], others: &[&[u8]]) -> Vec<(usize, usize)> {
+    let Some(Threshold { db: threshold_db, edge_frames }) = Threshold::of(own) else { return Vec::new() };
+    let leaks: Vec<(&[u8], f32)> = others.iter().filter_map(|other| Some((*other, leak_db(own, other)?))).collect();
+    let is_speech = |frame: usize, level_db: f32| {
+        level_db > threshold_db
+            && leaks.iter().all(|(other, leak_db)| {
+                let loudest = other[frame.saturating_sub(LEAK_LATE_FRAMES)..].iter().take(LEAK_LATE_FRAMES + 2).min();
+                loudest.is_none_or(|other| level_db > db(*other) + leak_db + ABOVE_LEAK_DB)
+            })
+    };
     let mut found: Vec<(usize, usize)> = Vec::new();
-    for (frame, _) in levels.iter().enumerate().filter(|(_, level)| -0.5 * f32::from(**level) > threshold_db) {
+    for (frame, _) in own.iter().enumerate().filter(|(frame, level)| is_speech(*frame, db(**level))) {
         match found.last_mut() {
             Some((_, end)) if frame - *end < PAUSE_FRAMES => *end = frame + 1,
             _ => found.push((frame, frame + 1)),
         }
     }
     found.retain(|(first, end)| end - first >= LEAST_FRAMES);
-    found
-        .iter()
-        .map(|(first, end)| (first.saturating_sub(EDGE_FRAMES), (end + EDGE_FRAMES).min(levels.len())))
-        .collect()
+    found.iter().map(|(first, end)| (first.saturating_sub(edge_frames), (end + edge_frames).min(own.len()))).collect()
 }
 
-fn threshold_db(levels: &[u8]) -> Option<f32> {
-    let mut sorted = levels.to_vec();
+/// The level of a frame in decibels.
+fn db(level: u8) -> f32 {
+    -0.5 * f32::from(level)
+}
+
+fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+    sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied()
+}
+
+/// What is speech on one channel.
+struct Threshold {
+    db: f32,
+    /// What belongs to speech before and behind it.
+    edge_frames: usize,
+}
+
+impl Threshold {
+    fn of(levels: &[u8]) -> Option<Self> {
+        let mut sorted = levels.to_vec();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        let floor = db(percentile(&sorted, FLOOR_PERCENTILE)?);
+        let top = db(percentile(&sorted, TOP_PERCENTILE)?);
+        let is_noisy = floor + ABOVE_FLOOR_DB > top - BELOW_TOP_DB;
+        let db = (floor + ABOVE_FLOOR_DB).max(top - BELOW_TOP_DB).min(top - NEAR_TOP_DB).max(INAUDIBLE_DB);
+        Some(Self { db, edge_frames: if is_noisy { EDGE_FRAMES_IN_NOISE } else { EDGE_FRAMES } })
+    }
+}
+
+/// By how much the other side leaks into this one, in decibels (below 0); none where it does not.
+fn leak_db(own: &[u8], other: &[u8]) -> Option<f32> {
+    let mut sorted = other.to_vec();
     sorted.sort_unstable_by(|a, b| b.cmp(a));
-    let percentile =
-        |p: usize| sorted.get(sorted.len().saturating_sub(1) * p / 100).map(|level| -0.5 * f32::from(*level));
-    let (floor, top) = (percentile(FLOOR_PERCENTILE)?, percentile(TOP_PERCENTILE)?);
-    Some((floor + ABOVE_FLOOR_DB).max(top - BELOW_TOP_DB).min(top - NEAR_TOP_DB).max(INAUDIBLE_DB))
+    let top = db(percentile(&sorted, TOP_PERCENTILE)?);
+    let looked_at = own.iter().zip(other).map(|(own, other)| (db(*own), db(*other)));
+    let looked_at = looked_at.filter(|(own, other)| *other > top - LEAK_NEAR_TOP_DB && *own < other - LEAK_BELOW_DB);
+    let (mut apart, mut others): (Vec<f32>, Vec<f32>) = looked_at.map(|(own, other)| (own - other, other)).unzip();
+    if apart.len() < LEAK_FRAMES {
+        return None;
+    }
+    apart.sort_unstable_by(f32::total_cmp);
+    others.sort_unstable_by(f32::total_cmp);
+    let spread = |sorted: &[f32]| Some(percentile(sorted, 75)? - percentile(sorted, 25)?);
+    (spread(&apart)? < LEAK_SPREAD * spread(&others)?).then_some(percentile(&apart, 50)?)
 }
 
 /// Milliseconds in which somebody speaks, and in which two or more speak at once.
@@ -244,6 +302,19 @@ mod tests {
     fn talking_at_once_is_counted_as_overlap() {
         let found = turns_of(&call(6.0, &[(0, 1.0, 3.0, 0.4), (1, 2.0, 4.0, 0.4)]));
         assert!((found.overlap_ms - 1000).abs() <= 150, "{found:?}");
+    }
+
+    #[test]
+    fn what_leaks_from_the_other_side_is_not_speech_and_who_speaks_over_it_is_heard() {
+        let words: Vec<(usize, f32, f32, f32)> =
+            (0..20).map(|n| (0, n as f32 * 0.4, n as f32 * 0.4 + 0.3, 0.1 + 0.3 * (n % 3) as f32)).collect();
+        let mut call = call(10.0, &[&words[..], &[(1, 4.0, 5.0, 0.3)]].concat());
+        for frame in call.chunks_mut(2) {
+            frame[1] += 0.056 * frame[0];
+        }
+        let found = turns_of(&call);
+        let other: Vec<&Turn> = found.turns.iter().filter(|turn| turn.channel == 2).collect();
+        assert!(other.len() == 1 && near(other[0], 2, 4000, 5000), "{found:?}");
     }
 
     #[test]

@@ -1,19 +1,27 @@
 //! Who speaks when, against the labels of the recordings.
 
-use aftercall_player::analyse;
+use aftercall_media::{Turns, TurnsBuilder};
+use aftercall_player::{Decoder, analyse};
 use serde_json::Value;
 
 use crate::support::{audio, source};
 
-/// Recall: labelled speech that was found on its channel. False: labelled quiet (neither speech nor its edges) that
-/// was called speech.
+const TWO_CHANNELS: [&str; 7] = [
+    "call-dual-20s.wav",
+    "call-dual-45s.mp3",
+    "call-dual-4min.mp3",
+    "call-dual-hold-90s.mp3",
+    "call-dual-quiet-customer-60s.mp3",
+    "call-dual-ulaw-15s.wav",
+    "call-dual-vbr-40s.mp3",
+];
+
+/// Recall: labelled speech that was found on its channel. Called speech: of all time in which a channel is not labelled,
+/// what was called speech.
 struct Score {
     recall: f64,
     called_speech: f64,
 }
-
-/// Milliseconds round a labelled turn in which either answer is right.
-const EDGE_MS: usize = 200;
 
 fn marks(length_ms: usize, turns: impl Iterator<Item = (i64, i64)>) -> Vec<bool> {
     let mut marks = vec![false; length_ms];
@@ -23,48 +31,125 @@ fn marks(length_ms: usize, turns: impl Iterator<Item = (i64, i64)>) -> Vec<bool>
     marks
 }
 
-fn score(name: &str) -> Score {
-    let labels: Value = serde_json::from_slice(&std::fs::read(audio("turns.json")).expect("labels")).expect("JSON");
-    let file = &labels[name];
-    let length_ms = file["seconds"].as_u64().expect("a length") as usize * 1000;
-    let found = analyse(source(name)).expect(name).turns;
-    let (mut speech, mut right, mut quiet, mut wrong) = (0, 0, 0, 0);
-    for channel in 1..=2_u16 {
-        let spans = |edge: i64| {
-            let turns = file["turns"].as_array().expect("turns").iter();
-            turns.filter(move |turn| turn["channel"] == channel).map(move |turn| {
-                let at = |key: &str| turn[key].as_i64().expect("a time");
-                (at("start_ms") - edge, at("end_ms") + edge)
-            })
-        };
-        let labelled = marks(length_ms, spans(0));
-        let near = marks(length_ms, spans(EDGE_MS as i64));
-        let ours = found.turns.iter().filter(|turn| turn.channel == channel);
-        let ours = marks(length_ms, ours.map(|turn| (turn.start_ms, turn.end_ms)));
-        for ms in 0..length_ms {
-            speech += usize::from(labelled[ms]);
-            right += usize::from(labelled[ms] && ours[ms]);
-            quiet += usize::from(!near[ms]);
-            wrong += usize::from(!near[ms] && ours[ms]);
-        }
+/// When each channel speaks, and the length in milliseconds.
+struct Labels {
+    length_ms: usize,
+    channels: [Vec<bool>; 2],
+}
+
+impl Labels {
+    fn of(name: &str) -> Self {
+        let labels: Value = serde_json::from_slice(&std::fs::read(audio("turns.json")).expect("labels")).expect("JSON");
+        let file = &labels[name];
+        let length_ms = file["seconds"].as_u64().expect("a length") as usize * 1000;
+        let channels = [1, 2].map(|channel| {
+            let turns = file["turns"].as_array().expect("turns").iter().filter(|turn| turn["channel"] == channel);
+            let at = |turn: &Value, key: &str| turn[key].as_i64().expect("a time");
+            marks(length_ms, turns.map(|turn| (at(turn, "start_ms"), at(turn, "end_ms"))))
+        });
+        Self { length_ms, channels }
     }
-    Score { recall: right as f64 / speech as f64, called_speech: wrong as f64 / quiet.max(1) as f64 }
+
+    fn score(&self, found: &Turns) -> Score {
+        let (mut speech, mut right, mut quiet, mut wrong) = (0, 0, 0, 0);
+        for (channel, labelled) in (1..).zip(&self.channels) {
+            let ours = found.turns.iter().filter(|turn| turn.channel == channel);
+            let ours = marks(self.length_ms, ours.map(|turn| (turn.start_ms, turn.end_ms)));
+            for (labelled, ours) in labelled.iter().zip(ours) {
+                speech += usize::from(*labelled);
+                right += usize::from(*labelled && ours);
+                quiet += usize::from(!labelled);
+                wrong += usize::from(!labelled && ours);
+            }
+        }
+        Score { recall: right as f64 / speech as f64, called_speech: wrong as f64 / quiet.max(1) as f64 }
+    }
+}
+
+fn decoded(name: &str) -> (Vec<f32>, u32) {
+    let mut decoder = Decoder::open(source(name)).expect(name);
+    let mut call = Vec::new();
+    while decoder.read(&mut call).expect(name) > 0 {}
+    (call, decoder.sample_rate_hz())
 }
 
 #[test]
 fn labelled_speech_is_found_on_its_channel_and_quiet_is_not_called_speech() {
-    for name in [
-        "call-dual-20s.wav",
-        "call-dual-45s.mp3",
-        "call-dual-4min.mp3",
-        "call-dual-hold-90s.mp3",
-        "call-dual-quiet-customer-60s.mp3",
-        "call-dual-ulaw-15s.wav",
-        "call-dual-vbr-40s.mp3",
-    ] {
-        let Score { recall, called_speech } = score(name);
+    for name in TWO_CHANNELS {
+        let Score { recall, called_speech } = Labels::of(name).score(&analyse(source(name)).expect(name).turns);
         println!("{name}: {:.2} % found, {:.2} % of quiet called speech", recall * 100.0, called_speech * 100.0);
         assert!(recall >= 0.99, "{name}: {recall}");
         assert!(called_speech <= 0.025, "{name}: {called_speech}");
+    }
+}
+
+/// How loud each side is: root of the mean square where it is labelled as speaking.
+fn speech_rms(call: &[f32], labels: &Labels, rate_hz: u32) -> [f32; 2] {
+    [0, 1].map(|side| {
+        let is_spoken = |n: usize| labels.channels[side].get(n * 1000 / rate_hz as usize) == Some(&true);
+        let spoken = call.chunks(2).enumerate().filter(|(n, _)| is_spoken(*n)).map(|(_, frame)| frame[side]);
+        let (sum, count) = spoken.fold((0.0, 0), |(sum, count), sample| (sum + sample * sample, count + 1));
+        (sum / count.max(1) as f32).sqrt()
+    })
+}
+
+/// White noise with a variance of 1.
+fn hiss() -> impl FnMut() -> f32 {
+    let mut seed = 11_u32;
+    move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((seed >> 8) as f32 / (1 << 24) as f32 - 0.5) * 12.0_f32.sqrt()
+    }
+}
+
+#[test]
+fn noise_20_db_below_the_voice_and_the_other_side_25_db_below_leave_turns_as_they_are() {
+    let (noise, leak) = (10_f32.powf(-20.0 / 20.0), 10_f32.powf(-25.0 / 20.0));
+    for name in TWO_CHANNELS {
+        let labels = Labels::of(name);
+        let (call, rate_hz) = decoded(name);
+        let rms = speech_rms(&call, &labels, rate_hz);
+        for (what, noise, leak) in [("noise", noise, 0.0), ("a leak", 0.0, leak), ("both", noise, leak)] {
+            let mut hiss = hiss();
+            let mut builder = TurnsBuilder::new(2, rate_hz);
+            for frame in call.chunks(2) {
+                let one = frame[0] + leak * frame[1] + noise * rms[0] * hiss();
+                let two = frame[1] + leak * frame[0] + noise * rms[1] * hiss();
+                builder.push(&[one, two]);
+            }
+            let Score { recall, called_speech } = labels.score(&builder.finish());
+            println!("{name}, {what}: {:.2} % found, {:.2} % called", recall * 100.0, called_speech * 100.0);
+            assert!(recall >= 0.97, "{name} with {what}: {recall}");
+            assert!(called_speech <= 0.05, "{name} with {what}: {called_speech}");
+        }
+    }
+}
+
+/// What silence skip leaves out by the turns: time in which no side speaks for 700 ms or more, but for 200 ms at each end.
+fn skipped(turns: &Turns) -> Vec<(i64, i64)> {
+    let mut spoken: Vec<(i64, i64)> = turns.turns.iter().map(|turn| (turn.start_ms, turn.end_ms)).collect();
+    spoken.sort_unstable();
+    let mut skipped = Vec::new();
+    let mut until = 0;
+    for (start, end) in spoken.into_iter().chain([(turns.duration_ms, turns.duration_ms)]) {
+        if start - until >= 700 {
+            skipped.push((until + 200, start - 200));
+        }
+        until = until.max(end);
+    }
+    skipped
+}
+
+#[test]
+fn what_silence_skip_leaves_out_holds_no_labelled_speech() {
+    for name in TWO_CHANNELS {
+        let labels = Labels::of(name);
+        let skipped = skipped(&analyse(source(name)).expect(name).turns);
+        for (from, to) in &skipped {
+            let cut =
+                labels.channels.iter().map(|side| side[*from as usize..*to as usize].iter().filter(|ms| **ms).count());
+            assert_eq!(cut.sum::<usize>(), 0, "{name}: labelled speech between {from} and {to} ms");
+        }
+        println!("{name}: {} ms in {} places", skipped.iter().map(|(from, to)| to - from).sum::<i64>(), skipped.len());
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: a million calls, ours and the peers in one run.
+//! `cargo xtask bench`: a million calls, or all the speech there is, ours and the peers in one run.
 //!
 //! What runs is the programs themselves (`aftercall-cli`, `aftercall-sandbox`), optimised; the peers are Python's
 //! sqlite3 and sqlite-utils in a venv of their own, and sonic-rs. Everything is CPU time of one process, so that other
@@ -8,6 +8,7 @@ mod download;
 mod measured;
 mod peers;
 mod query;
+mod stretch;
 mod sync;
 mod table;
 
@@ -35,6 +36,8 @@ pub enum Subject {
     Query,
     /// 200 recordings from a server that takes its time, beside wget2
     Download,
+    /// Speech faster and slower, beside four programs and a crate: what it costs and what is left of it
+    Stretch,
 }
 
 /// How it is measured.
@@ -59,13 +62,13 @@ pub struct Asked {
 
 /// Builds what is measured, measures, and prints one table.
 pub fn bench(asked: &Asked) -> Result<(), Failure> {
-    let programs = Programs::build()?;
     let table = until_interrupted(async {
         let mut table = Table::default();
         match asked.subject {
-            Subject::Sync => sync::bench(asked, &programs, &peers::python().await?, &mut table).await?,
-            Subject::Query => query::bench(asked, &programs, &peers::python().await?, &mut table).await?,
-            Subject::Download => download::bench(asked, &programs, &mut table).await?,
+            Subject::Sync => sync::bench(asked, &Programs::build()?, &peers::python().await?, &mut table).await?,
+            Subject::Query => query::bench(asked, &Programs::build()?, &peers::python().await?, &mut table).await?,
+            Subject::Download => download::bench(asked, &Programs::build()?, &mut table).await?,
+            Subject::Stretch => stretch::bench(&mut table)?,
         }
         Ok(table)
     })?;

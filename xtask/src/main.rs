@@ -75,7 +75,7 @@ enum Command {
     Bundle(bundle::Asked),
     /// Checks who imports whom
     Arch,
-    /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, and prints the ratios
+    /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, or stretched speech beside libsonic and others
     Bench(bench::Asked),
     /// Breaks the real programs and judges what is left: kills, old databases, failing system calls
     Campaign {

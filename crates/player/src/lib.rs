@@ -10,6 +10,8 @@ pub mod control;
 pub mod decode;
 pub mod error;
 mod fill;
+pub mod level;
+pub mod loudness;
 pub mod machine;
 pub mod offline;
 pub mod output;

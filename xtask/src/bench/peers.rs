@@ -10,27 +10,54 @@ use super::{Crm, folder};
 use crate::failure::Failure;
 use crate::{paths, run};
 
-const SQLITE_UTILS: &str = "sqlite-utils==4.2.1";
+const SQLITE_UTILS: &[&str] = &["sqlite-utils==4.2.1"];
+/// What judges stretched speech, and what it stands on.
+const JUDGES: &[&str] = &["pesq==0.0.4", "pystoi==0.4.1", "numpy==2.4.6", "scipy==1.17.1", "soundfile==0.14.0"];
 
-/// The venv's interpreter.
+/// A venv's interpreter.
 pub struct Python {
     program: PathBuf,
 }
 
-/// Makes the venv where it is not there yet.
+/// The database's peers.
 pub async fn python() -> Result<Python, Failure> {
-    let venv = folder("")?.join("venv");
-    let program = venv.join("bin").join("python");
-    if !venv.join("bin").join("sqlite-utils").exists() {
-        let mut make = std::process::Command::new("python3");
-        run::run(make.arg("-m").arg("venv").arg(&venv))?;
-        let mut install = std::process::Command::new(&program);
-        run::run(install.args(["-m", "pip", "install", "--quiet", SQLITE_UTILS]))?;
-    }
-    Ok(Python { program })
+    Python::with("venv", SQLITE_UTILS)
+}
+
+/// The judges of stretched speech.
+pub fn judges() -> Result<Python, Failure> {
+    Python::with("venv-stretch", JUDGES)
 }
 
 impl Python {
+    /// Makes the venv where it is not there yet.
+    fn with(name: &str, packages: &[&str]) -> Result<Self, Failure> {
+        let venv = folder("")?.join(name);
+        let program = venv.join("bin").join("python");
+        // What was installed is written down when all of it was.
+        let (list, wanted) = (venv.join("installed.txt"), packages.join("\n"));
+        if std::fs::read_to_string(&list).ok().as_ref() != Some(&wanted) {
+            let mut make = std::process::Command::new("python3");
+            run::run(make.arg("-m").arg("venv").arg(&venv))?;
+            let mut install = std::process::Command::new(&program);
+            run::run(install.args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+            std::fs::write(&list, wanted).map_err(|e| Failure::file(&list, e))?;
+        }
+        Ok(Self { program })
+    }
+
+    /// One of the bench's scripts, in the foreground, for what it says of its progress; gives its answer.
+    pub fn judge(&self, script: &str, args: &[&std::ffi::OsStr]) -> Result<Value, Failure> {
+        let mut command = std::process::Command::new(&self.program);
+        command.arg(paths::root().join("xtask").join("bench").join(script)).args(args);
+        command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::inherit());
+        let output = command.output().map_err(|source| Failure::Start { program: script.into(), source })?;
+        if !output.status.success() {
+            return Err(Failure::Status { command: script.into(), status: output.status });
+        }
+        serde_json::from_slice(&output.stdout).map_err(|e| Failure::answer(script, e))
+    }
+
     async fn run(&self, script: &str, args: &[&str]) -> Result<(Measured, Value), Failure> {
         let mut command = Command::new(&self.program);
         command.arg(paths::root().join("xtask").join("bench").join(script)).args(args);

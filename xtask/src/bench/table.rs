@@ -42,6 +42,11 @@ impl Table {
         self.add(work, ours, "-".into(), "-".into(), format!("<= {goal} {unit}"), Some(found <= goal));
     }
 
+    /// A figure beside a peer's, judged by whoever knows what is equal.
+    pub fn beside(&mut self, work: &str, ours: String, peer: String, goal: String, reached: bool) {
+        self.add(work, ours, peer, "-".into(), goal, Some(reached));
+    }
+
     /// What is told and not judged.
     pub fn told(&mut self, work: &str, ours: String, peer: String) {
         self.add(work, ours, peer, "-".into(), "-".into(), None);

@@ -129,6 +129,8 @@ fn a_damaged_packet_is_silence_and_all_that_follows_stays_in_its_place() {
     let (ours, theirs) = (channel(&samples, 2, 0), channel(&whole, 2, 0));
     assert!(ours[..160_000] == theirs[..160_000], "what comes before");
     assert!(ours[200_000..] == theirs[200_000..], "what follows");
+    let damaged = decoder.damaged_packets();
+    assert!((1..=12).contains(&damaged), "{damaged} packets counted");
 }
 
 #[test]

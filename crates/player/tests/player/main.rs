@@ -2,7 +2,9 @@
 
 mod arriving;
 mod exact;
+mod formats;
 mod hostile;
+mod level;
 mod live;
 mod signal;
 mod speed;

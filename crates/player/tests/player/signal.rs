@@ -33,33 +33,26 @@ pub fn rms(samples: &[f32]) -> f64 {
     (samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>() / samples.len().max(1) as f64).sqrt()
 }
 
-/// Median fundamental frequency of the voiced parts, by autocorrelation of 40 ms windows.
-pub fn median_f0_hz(signal: &[f32], rate_hz: u32) -> f64 {
+/// Fundamental frequency of the voice at a sample, by autocorrelation of 40 ms; none where there is no voice.
+pub fn f0_hz_at(signal: &[f32], at: usize, rate_hz: u32) -> Option<f64> {
     let window = rate_hz as usize / 25;
     let (shortest, longest) = (rate_hz as usize / 350, rate_hz as usize / 70);
-    let mut pitches = Vec::new();
-    for start in (0..signal.len().saturating_sub(window + longest)).step_by(window / 2) {
-        let here = &signal[start..start + window];
-        if rms(here) < 0.02 {
-            continue;
-        }
-        let score = |lag: usize| correlation(here, &signal[start + lag..start + lag + window]);
-        let Some(best) = (shortest..=longest).max_by(|x, y| score(*x).total_cmp(&score(*y))) else { continue };
-        // The first peak that is nearly as good as the best: twice the period fits as well.
-        let good = (shortest..=best).find(|lag| {
-            let here = score(*lag);
-            here > 0.9 * score(best) && here >= score(lag + 1) && here >= score(lag - 1)
-        });
-        let period = good.unwrap_or(best);
-        if score(period) > 0.7 {
-            // A parabola through the peak and its neighbours: a period is few samples at 8 kHz.
-            let (left, peak, right) = (score(period - 1), score(period), score(period + 1));
-            let bend = left - 2.0 * peak + right;
-            let shift = if bend == 0.0 { 0.0 } else { 0.5 * (left - right) / bend };
-            pitches.push(f64::from(rate_hz) / (period as f64 + shift));
-        }
+    let start = at.checked_sub(window)?;
+    let here = signal.get(start..start + window)?;
+    signal.get(start..start + 2 + longest + window)?;
+    if rms(here) < 0.02 {
+        return None;
     }
-    pitches.sort_by(f64::total_cmp);
-    assert!(pitches.len() > 50, "too little voice to measure: {}", pitches.len());
-    pitches[pitches.len() / 2]
+    let scores: Vec<f64> =
+        (shortest - 1..=longest + 1).map(|lag| correlation(here, &signal[start + lag..start + lag + window])).collect();
+    let inside = 1..scores.len() - 1;
+    let best = inside.clone().map(|n| scores[n]).fold(0.0, f64::max);
+    // The first peak that is nearly as good as the best: twice the period fits as well.
+    let is_peak = |n: &usize| scores[*n] > 0.9 * best && scores[*n] >= scores[n + 1] && scores[*n] >= scores[n - 1];
+    let peak = inside.clone().find(is_peak).filter(|_| best > 0.7)?;
+    // A parabola through the peak and its neighbours: a period is few samples at 8 kHz.
+    let (left, middle, right) = (scores[peak - 1], scores[peak], scores[peak + 1]);
+    let bend = left - 2.0 * middle + right;
+    let shift = if bend == 0.0 { 0.0 } else { 0.5 * (left - right) / bend };
+    Some(f64::from(rate_hz) / ((shortest - 1 + peak) as f64 + shift))
 }

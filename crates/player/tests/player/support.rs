@@ -43,9 +43,14 @@ pub fn at_speed(speed: f64) -> RenderOptions {
 
 /// What ffmpeg decodes, interleaved, at the file's own rate and channels, as -1 to 1.
 pub fn ffmpeg(name: &str) -> Vec<f32> {
+    ffmpeg_of(&audio(name))
+}
+
+/// The same of any file.
+pub fn ffmpeg_of(path: &Path) -> Vec<f32> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
-        .arg(audio(name))
+        .arg(path)
         .args(["-f", "f32le", "-c:a", "pcm_f32le", "-"])
         .output()
         .expect("ffmpeg is needed for these tests: run `cargo xtask setup`, or install it");

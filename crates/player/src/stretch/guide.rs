@@ -23,6 +23,9 @@ pub fn divisor(sample_rate_hz: u32) -> usize {
     ((sample_rate_hz + RATE_LEAST_HZ / 2) / RATE_LEAST_HZ).max(1) as usize
 }
 
+/// Beyond this a sample is damage.
+const LOUDEST: f32 = 4.0;
+
 /// A window of the guide. A position is counted from the first frame that was ever pushed.
 pub struct Guide {
     /// Of each channel.
@@ -86,6 +89,8 @@ impl Guide {
     /// One more frame: a sample for each channel.
     pub fn push(&mut self, frame: impl Iterator<Item = f32>) {
         for (lane, sample) in self.lanes.iter_mut().zip(frame) {
+            // A file may hold any number, and no sum of these may be beyond numbers.
+            let sample = if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 };
             let second = sample - 2.0 * lane.last[0] + lane.last[1];
             lane.last = [sample, lane.last[0]];
             lane.energy += second * second;

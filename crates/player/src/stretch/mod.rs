@@ -272,6 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_no_sound_spoil_only_themselves() {
+        let mut input = voice(16_000);
+        for (n, odd) in [f32::NAN, f32::INFINITY, f32::MAX, -1e30].into_iter().cycle().take(2_000).enumerate() {
+            input[4_000 + n] = odd;
+        }
+        for speed in [0.5, 2.0, 3.0] {
+            let out = stretched(&input, 1, speed, 500);
+            assert_eq!(out.len(), (16_000.0 / speed) as usize);
+            let behind = (6_500.0 / speed) as usize;
+            assert!(out[behind..].iter().all(|sample| sample.abs() <= 0.61), "at {speed}");
+            let loudest = out[behind..].iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
+            assert!(loudest > 0.5, "at {speed}: {loudest}");
+        }
+    }
+
+    #[test]
     fn nothing_is_allocated_once_it_is_made() {
         for (rate, channels) in [(8_000, 2), (22_050, 2), (48_000, 1)] {
             for speed in [0.5, 1.05, 2.0, 3.0] {

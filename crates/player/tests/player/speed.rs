@@ -29,7 +29,8 @@ fn voices_keep_their_pitch_within_2_percent() {
             for which in 0..channels {
                 let (plain, fast) = (channel(&plain, channels, which), channel(&fast, channels, which));
                 // The voice at a moment of the output beside that of its moment in the recording.
-                let moments = (0..fast.len()).step_by(what.sample_rate_hz as usize / 20);
+                let step = f64::from(what.sample_rate_hz) / 20.0 / speed;
+                let moments = (0..fast.len()).step_by(step as usize);
                 let mut ratios: Vec<f64> = moments
                     .filter_map(|at| {
                         let here = f0_hz_at(&fast, at, what.sample_rate_hz)?;

@@ -64,6 +64,16 @@ describe('keys by layout', () => {
     expect(command(stroke('s', 'KeyS', { altKey: true }), true)).toBeUndefined();
   });
 
+  it('takes a sign for what it is, with Shift or without', () => {
+    expect(command(stroke('?', 'Slash', { shiftKey: true }), true)).toBe('help');
+    // AZERTY types it on the key of the comma, and a screen reader's own keys come without Shift.
+    expect(command(stroke('?', 'KeyM', { shiftKey: true }), true)).toBe('help');
+    expect(command(stroke('?', 'Slash'), true)).toBe('help');
+    // On a Hebrew layout by its place, where "?" is on Shift too.
+    expect(command(stroke('?', 'Slash', { shiftKey: true }), false)).toBe('help');
+    expect(command(stroke('/', 'Slash'), true)).toBeUndefined();
+  });
+
   it('never mirrors the arrows', () => {
     for (const latin of [true, false]) {
       expect(command(stroke('ArrowLeft', 'ArrowLeft'), latin)).toBe('back_5');

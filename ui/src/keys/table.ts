@@ -104,6 +104,9 @@ export const KEYS: readonly Binding[] = [
   { command: 'previous_pane', key: 'f6', code: 'F6', shift: true, inText: true },
 ];
 
+/** Neither a letter nor a digit nor a named key. */
+const SIGN = /^[^\p{L}\d\s]$/u;
+
 /** The parts of a `KeyboardEvent` that decide. */
 export interface Stroke {
   readonly key: string;
@@ -148,6 +151,8 @@ export function find(
     const digit = binding.code.startsWith('Digit');
     // AZERTY has its digits on Shift: the place of the key is enough, with Shift or without.
     if (digit) return stroke.code === binding.code;
+    // A sign is what it is, however it is typed: AZERTY has its full stop on Shift, and "?" is there on most layouts.
+    if (byKey && !ctrl && SIGN.test(binding.key)) return key === binding.key;
     if ((binding.shift ?? false) !== stroke.shiftKey) return false;
     return byKey ? key === binding.key : stroke.code === binding.code;
   });

@@ -27,7 +27,11 @@ async fn a_signed_in_profile_starts_ready_and_keeps_what_was_set() {
     let boot = world.window().await;
     let account = world.sign_in(&boot).await;
     assert_eq!(account["email"], world.sandbox.ready().email);
-    let settings = json!({"language": "en", "theme": "dark", "time_zone": "Europe/Berlin"});
+    let moved = json!({"command": "pin", "was": "shift+d", "key": "y", "code": "KeyY", "ctrl": false, "shift": false});
+    let settings = json!({
+        "language": "en", "theme": "dark", "time_zone": "Europe/Berlin",
+        "keys": {"singles": false, "remapped": [moved]}, "notifications": false,
+    });
     ask_for(&boot, "settings_write", settings.clone()).await;
     boot.close().await;
     drop(boot);

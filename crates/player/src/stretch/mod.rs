@@ -22,8 +22,9 @@ const CHUNK_FRAMES: usize = 256;
 
 /// Stretches one passage at one speed. At 1.0 the samples go through untouched.
 ///
-/// Output frame `n` is media frame `start + n * speed`, within 11 ms up to 2x and 19 ms at 3x, and without drift; the
-/// first frame is the start exactly, and a passage of `n` frames becomes `round(n / speed)`. What comes out does not
+/// Output frame `n` is media frame `start + n * speed`, within 11 ms up to 2x and 19 ms at 3x, and without drift. Only
+/// in a fade may what comes be further away, by 4 ms (8 ms at 3x) when it has become as loud as what goes. The first
+/// frame is the start exactly, and a passage of `n` frames becomes `round(n / speed)`. What comes out does not
 /// depend on how the samples are cut into blocks. Nothing is allocated once it is made, but for what `out` needs.
 pub struct Stretch {
     cutter: Option<Cutter>,

@@ -2,6 +2,8 @@
 //!
 //! The page is parted into rows once. A row that is here just so is told by its bytes; only another one is read.
 
+use std::cell::RefCell;
+
 use aftercall_domain::call::{Call, Direction};
 use aftercall_domain::ids::{LeadId, Source};
 use bytes::Bytes;
@@ -15,7 +17,7 @@ use super::wire::{Pagination, ROWS_MAX, Rejected, sid, text, transcript as words
 /// One answer of the list of calls.
 #[derive(Debug, Clone)]
 pub struct CallsPage {
-    body: Bytes,
+    body: String,
     /// First byte and the one behind the last, of each row.
     rows: Vec<(usize, usize)>,
     total: Option<u64>,
@@ -89,16 +91,45 @@ fn value<T: DeserializeOwned>(raw: Option<&str>) -> Result<Option<T>, Rejected> 
 /// A text. Most are Hebrew written as `\u05d0`, six bytes a letter, which serde_json reads one by one: what is plain or
 /// a letter so written is read here, and a text with anything else in it by serde_json.
 fn string(raw: Option<&str>) -> Result<Option<String>, Rejected> {
+    thread_local! {
+        // Escaped letters are six bytes, and two when they are read: each text gets the room that it needs.
+        static READ: RefCell<String> = RefCell::default();
+    }
     let Some(json) = raw else { return Ok(None) };
-    match plain_string(json) {
+    let plain = READ.with_borrow_mut(|text| {
+        text.clear();
+        let plain = plain_string(json, text).map(|()| text.as_str().to_owned());
+        text.shrink_to(ROOM_KEPT);
+        plain
+    });
+    match plain {
         Some(text) => Ok(Some(text)),
         None => value(raw),
     }
 }
 
-fn plain_string(json: &str) -> Option<String> {
+/// Room for a text that is kept for the next one.
+const ROOM_KEPT: usize = 1 << 16;
+
+/// What a hexadecimal digit stands for; any other byte has the upper bits.
+const HEX: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0;
+    while digit < 10 {
+        table[b'0' as usize + digit as usize] = digit;
+        digit += 1;
+    }
+    while digit < 16 {
+        table[b'a' as usize + digit as usize - 10] = digit;
+        table[b'A' as usize + digit as usize - 10] = digit;
+        digit += 1;
+    }
+    table
+};
+
+/// None, and a part of the text, for one that is not plain.
+fn plain_string(json: &str, text: &mut String) -> Option<()> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    let mut text = String::with_capacity(inner.len());
     let mut rest = inner;
     loop {
         let bytes = rest.as_bytes();
@@ -107,19 +138,17 @@ fn plain_string(json: &str) -> Option<String> {
         rest = rest.get(end..)?;
         // As long as letters follow each other.
         while let Some(escape) = rest.as_bytes().first_chunk::<6>().filter(|escape| escape.starts_with(b"\\u")) {
-            let mut code = 0;
-            for digit in &escape[2..] {
-                code = code << 4 | char::from(*digit).to_digit(16)?;
+            let [a, b, c, d] = [escape[2], escape[3], escape[4], escape[5]].map(|digit| HEX[usize::from(digit)]);
+            if a | b | c | d > 0xf {
+                return None;
             }
+            let code = [a, b, c, d].into_iter().fold(0, |code, digit| code << 4 | u32::from(digit));
             // None for one half of a pair.
             text.push(char::from_u32(code)?);
             rest = rest.get(6..)?;
         }
         match rest.as_bytes() {
-            [] => {
-                text.shrink_to_fit();
-                return Some(text);
-            }
+            [] => return Some(()),
             [b'\\', b'n', ..] => {
                 text.push('\n');
                 rest = &rest[2..];
@@ -137,7 +166,8 @@ fn plain_string(json: &str) -> Option<String> {
 impl CallsPage {
     /// Parts a body into rows.
     pub(super) fn of(body: Bytes) -> Result<Self, UpstreamError> {
-        let json = std::str::from_utf8(&body).map_err(|_| UpstreamError::NotData)?;
+        let body = String::from_utf8(body.into()).map_err(|_| UpstreamError::NotData)?;
+        let json = body.as_str();
         let start = json.as_ptr().addr();
         let mut list = None;
         split::members(json, |name, value| {
@@ -178,8 +208,7 @@ impl CallsPage {
 
     /// A row's own bytes: JSON, as sent. Empty beyond the last.
     pub fn raw(&self, index: usize) -> &str {
-        let place = self.rows.get(index).and_then(|(first, end)| self.body.get(*first..*end));
-        place.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.rows.get(index).and_then(|(first, end)| self.body.get(*first..*end)).unwrap_or_default()
     }
 
     /// When a row's call began, UTC, without reading the rest of it.

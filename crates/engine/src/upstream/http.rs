@@ -28,6 +28,8 @@ const SESSION_COOKIE: &str = "al_sess";
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrftoken");
 /// Nothing is known of the server's clock.
 const UNKNOWN: i64 = i64::MIN;
+/// Room for a body that only says that it is larger is made when it comes.
+const ROOM_MAX: usize = 1 << 20;
 
 /// How long is waited and how much is read. The default is what the app uses; tests wait less.
 #[derive(Debug, Clone)]
@@ -416,7 +418,9 @@ impl Http {
         if response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
             return Err(UpstreamError::NotData);
         }
-        let mut body = BytesMut::new();
+        // A body that says how long it is takes its room once: growing moves what is there again and again.
+        let announced = response.content_length().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
+        let mut body = BytesMut::with_capacity(announced.min(self.limits.json_bytes).min(ROOM_MAX));
         let broken = |error: reqwest::Error| match cause(&error) {
             // Half a list is no list.
             UpstreamError::Truncated => UpstreamError::NotData,

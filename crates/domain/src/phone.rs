@@ -69,7 +69,7 @@ fn israeli_keys(text: &str) -> Option<Vec<String>> {
         _ => return None,
     };
     let last = subscriber.len() - 7;
-    Some(vec![format!("0{subscriber}"), subscriber[last..].to_owned(), ISRAEL.to_owned()])
+    Some(vec![["0", subscriber].concat(), subscriber[last..].to_owned(), ISRAEL.to_owned()])
 }
 
 /// The ASCII digits of a text, in order.

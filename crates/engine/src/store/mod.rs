@@ -3,6 +3,7 @@
 mod changes;
 mod error;
 mod list_key;
+mod many_rows;
 mod migrate;
 pub(crate) mod open;
 mod overview;
@@ -176,6 +177,21 @@ impl Store {
     {
         let (work, asked) = threads::writing(body, self.inner.news.clone());
         self.do_write(work).await?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::write`] of many rows, whose parents `body` itself makes sure of: SQLite looks for none. With that look a
+    /// statement of several rows keeps a copy of every page that it changes.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn load<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::writing(body, self.inner.news.clone());
+        self.do_write(threads::unchecked(work)).await?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 

@@ -8,6 +8,7 @@
 //! the rows of every word that begins so before it gives the newest; asked for these words by name it gives the newest
 //! at once. So they are looked up first: the distinct words in order, a step of two microseconds each.
 
+mod join;
 mod load;
 mod segment;
 mod structure;
@@ -182,8 +183,11 @@ pub(crate) fn put(conn: &Connection, table: Listed, was: Option<i64>, now: i64, 
 }
 
 /// Joins segments of the index of calls, as after a load they are many and each is looked into by every search. Returns
-/// whether there is more to do: a step is a transaction's work, not a pause.
+/// whether there is more to do: where FTS5 does it, a step is a transaction's work, not a pause.
 pub(crate) fn join_segments(conn: &Connection) -> Result<bool, StoreError> {
+    if join::join_all(conn)? {
+        return Ok(false);
+    }
     let changes = |conn: &Connection| conn.query_row("SELECT total_changes()", [], |row| row.get::<_, i64>(0));
     let before = changes(conn)?;
     conn.execute("INSERT INTO call_search (call_search, rank) VALUES ('merge', ?1)", [-SEGMENT_PAGES_AT_ONCE])?;

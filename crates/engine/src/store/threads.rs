@@ -91,6 +91,19 @@ fn spawn(
     Ok(thread::Builder::new().name(name.to_owned()).spawn(body)?)
 }
 
+/// Does the work without SQLite's look at foreign keys: inside a transaction the pragma does nothing.
+pub(super) fn unchecked(work: Work) -> Work {
+    Box::new(move |conn| {
+        let check = |conn: &Connection, on: bool| conn.pragma_update(None, "foreign_keys", on);
+        // Where it cannot be switched off the work is slower, and as right.
+        let _ = check(conn, false);
+        work(conn);
+        if let Err(error) = check(conn, true) {
+            tracing::error!(%error, "foreign keys stay unchecked");
+        }
+    })
+}
+
 /// A panic in `body` becomes an error: the thread and its connection live on, the transaction was rolled back.
 fn guarded<T>(body: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(StoreError::Internal))

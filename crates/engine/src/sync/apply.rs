@@ -4,7 +4,7 @@ use aftercall_domain::appointment::Appointment;
 use aftercall_domain::calendar::Calendar;
 use aftercall_domain::ids::{AppointmentId, CalendarId, LeadId};
 use aftercall_domain::lead::Lead;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,24 +55,25 @@ pub(super) async fn calls_batch(
     cursor: CallsCursor,
 ) -> Result<Written, StoreError> {
     let mut rows = rows;
-    store
-        .write(move |tx, changes| {
-            twilio::complete(tx, changes, rows.iter_mut().map(|row| &mut row.call))?;
-            let mut counts = Counts::default();
-            let mut list_keys = Vec::with_capacity(rows.len());
-            for (upserted, list_key) in calls::upsert_listed(tx, &rows)? {
-                counts.count(upserted);
-                list_keys.push(list_key);
-            }
-            if counts.added + counts.changed > 0 {
-                changes.touch(Tag::Calls);
-                // A call may mention a lead that nobody listed yet: its placeholder is new.
-                changes.touch(Tag::Leads);
-            }
-            sync_state::set(tx, CALLS, &cursor)?;
-            Ok(Written { counts, list_keys })
-        })
-        .await
+    let is_load = rows.len() >= calls::LOAD_ROWS;
+    let body = move |tx: &Transaction<'_>, changes: &mut ChangeSet| {
+        twilio::complete(tx, changes, rows.iter_mut().map(|row| &mut row.call))?;
+        let mut counts = Counts::default();
+        let mut list_keys = Vec::with_capacity(rows.len());
+        for (upserted, list_key) in calls::upsert_listed(tx, &rows)? {
+            counts.count(upserted);
+            list_keys.push(list_key);
+        }
+        if counts.added + counts.changed > 0 {
+            changes.touch(Tag::Calls);
+            // A call may mention a lead that nobody listed yet: its placeholder is new.
+            changes.touch(Tag::Leads);
+        }
+        sync_state::set(tx, CALLS, &cursor)?;
+        Ok(Written { counts, list_keys })
+    };
+    // Each call's lead is made sure of as it is written.
+    if is_load { store.load(body).await } else { store.write(body).await }
 }
 
 pub(super) async fn leads_page(store: &Store, rows: Vec<Lead>) -> Result<Counts, StoreError> {

@@ -9,6 +9,7 @@ use super::Document;
 use super::segment::{SegmentWriter, put_varint, take_varint};
 use super::structure::{Structure, block};
 use crate::store::StoreError;
+use crate::store::many_rows;
 
 /// Where FTS5 keeps how many rows and words there are.
 const TOTALS: i64 = 1;
@@ -100,12 +101,7 @@ impl Gathered {
         if self.met.is_empty() {
             return Ok(());
         }
-        // What FTS5 itself holds back is written, and what it remembers of the index is forgotten: both would be
-        // written over what follows. A merge of no pages does nothing else.
-        conn.execute_batch(
-            "INSERT INTO call_search (call_search) VALUES ('flush');
-             INSERT INTO call_search (call_search, rank) VALUES ('merge', 0)",
-        )?;
+        forget_what_fts5_holds(conn)?;
         allow_segments(conn)?;
         let mut structure = Structure::read(conn)?;
         let (segment, origin) = (structure.free_segment()?, structure.next_origin());
@@ -171,15 +167,18 @@ impl Gathered {
 
     /// How many words each row has, and in all.
     fn write_sizes(&self, conn: &Connection, origin: u64) -> Result<(), StoreError> {
-        let mut insert = conn.prepare_cached("INSERT INTO call_search_docsize (id, sz, origin) VALUES (?1, ?2, ?3)")?;
+        let sql = "REPLACE INTO call_search_docsize (id, sz, origin) VALUES";
         let mut size = Vec::with_capacity(9);
         let mut from = 0;
-        for (row, end) in self.rows.iter().zip(&self.ends) {
+        many_rows::insert(conn, sql, 3, self.rows.len(), |statement, row, parameter| {
+            let end = self.ends[row];
             size.clear();
             put_varint(&mut size, u64::from(end - from));
-            insert.execute((row, &size, origin.cast_signed()))?;
-            from = *end;
-        }
+            from = end;
+            statement.raw_bind_parameter(parameter, self.rows[row])?;
+            statement.raw_bind_parameter(parameter + 1, &size)?;
+            statement.raw_bind_parameter(parameter + 2, origin.cast_signed())
+        })?;
         let totals: Vec<u8> = block(conn, TOTALS)?;
         let mut rest = totals.as_slice();
         let (rows, words) = (take_varint(&mut rest).unwrap_or(0), take_varint(&mut rest).unwrap_or(0));
@@ -233,7 +232,16 @@ impl Union {
     }
 }
 
-fn page_bytes(conn: &Connection) -> Result<usize, StoreError> {
+/// What FTS5 itself holds back is written, and what it remembers of the index is forgotten: both would be written over
+/// what follows. A merge of no pages does nothing else.
+pub(super) fn forget_what_fts5_holds(conn: &Connection) -> Result<(), StoreError> {
+    Ok(conn.execute_batch(
+        "INSERT INTO call_search (call_search) VALUES ('flush');
+         INSERT INTO call_search (call_search, rank) VALUES ('merge', 0)",
+    )?)
+}
+
+pub(super) fn page_bytes(conn: &Connection) -> Result<usize, StoreError> {
     let sql = "SELECT coalesce((SELECT v FROM call_search_config WHERE k = 'pgsz'), ?1)";
     Ok(conn.query_row(sql, [PAGE_BYTES as i64], |row| row.get::<_, i64>(0)).map(|bytes| bytes.max(64) as usize)?)
 }
@@ -261,6 +269,8 @@ fn prefixes(conn: &Connection) -> Result<Vec<usize>, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::join::join_all;
+    use super::super::segment::PAGE_BITS;
     use super::*;
     use crate::store::Store;
     use rand::rngs::StdRng;
@@ -334,6 +344,55 @@ mod tests {
 
     fn integrity(conn: &Connection) -> Result<(), StoreError> {
         Ok(conn.execute_batch("INSERT INTO call_search (call_search) VALUES ('integrity-check')")?)
+    }
+
+    #[test]
+    fn joined_segments_are_byte_for_byte_one_segment_of_all_their_rows() {
+        for (seed, rows, most, page_bytes) in [(5, 3_000, 40, 4_050), (6, 2_000, 30, 64), (7, 300, 400, 200)] {
+            let documents = documents(seed, rows, most);
+            let mut dumps = Vec::new();
+            for parts in [1, 2, 7] {
+                let documents = documents.clone();
+                let (_folder, store) = store();
+                let size = format!("INSERT INTO call_search (call_search, rank) VALUES ('pgsz', {page_bytes})");
+                let written = store.write_blocking(move |tx, _| {
+                    tx.execute_batch(&size)?;
+                    for part in documents.chunks(rows.div_ceil(parts)) {
+                        gather(part).write(tx)?;
+                    }
+                    assert!(join_all(tx)?, "nothing was deleted");
+                    integrity(tx)
+                });
+                written.expect("written");
+                let (mut pages, mut index, sizes) = store.read_blocking(dump).expect("read");
+                // The record of the segments tells how they came about, and a page's key tells of which it is.
+                pages.retain(|(id, ..)| *id > 10);
+                pages.iter_mut().for_each(|(id, ..)| *id &= (1 << PAGE_BITS) - 1);
+                index.iter_mut().for_each(|(segment, ..)| *segment = 1);
+                let ids: Vec<i64> = sizes.iter().map(|(id, ..)| *id).collect();
+                dumps.push((pages, index, ids));
+            }
+            assert!(dumps[0].0.len() > 10, "{} pages", dumps[0].0.len());
+            assert!(dumps[0] == dumps[1] && dumps[0] == dumps[2], "{rows} rows of pages of {page_bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn segments_of_which_a_row_was_deleted_are_left_to_fts5() {
+        let documents = documents(8, 500, 20);
+        let gone = documents[7].0;
+        let (_folder, store) = store();
+        let joined = store.write_blocking(move |tx, _| {
+            for part in documents.chunks(100) {
+                gather(part).write(tx)?;
+            }
+            tx.execute("DELETE FROM call_search WHERE rowid = ?1", [gone])?;
+            let joined = join_all(tx)?;
+            while crate::store::search::join_segments(tx)? {}
+            integrity(tx)?;
+            Ok((joined, Structure::read(tx)?.untouched().map(|spans| spans.len())))
+        });
+        assert_eq!(joined.expect("written"), (false, Some(1)));
     }
 
     #[test]

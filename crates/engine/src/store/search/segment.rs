@@ -10,13 +10,13 @@ use rusqlite::{CachedStatement, Connection};
 use crate::store::StoreError;
 
 /// Of a segment's key: bits for its pages, among them one that marks pages of a doclist index.
-const PAGE_BITS: u32 = 37;
+pub(super) const PAGE_BITS: u32 = 37;
 const DOCLIST_INDEX: i64 = 1 << 36;
 const HEIGHT_BITS: u32 = 31;
 /// So many pages in a row without a term have a doclist index.
 const LEAST_EMPTY: usize = 4;
 /// Two numbers of two bytes: where the first rowid is, and where the terms' places are.
-const HEADER: usize = 4;
+pub(super) const HEADER: usize = 4;
 
 /// Appends a number as SQLite writes it: seven bits a byte, the highest first.
 pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
@@ -118,11 +118,14 @@ impl<'c> SegmentWriter<'c> {
         let mut doclist = std::mem::take(&mut self.doclist);
         doclist.clear();
         let mut before = 0;
-        for row in rows.clone() {
+        let room = self.page_bytes.saturating_sub(self.bytes.len() + self.places.len());
+        // Each takes a byte at least.
+        let may_fit = rows.size_hint().0 < room;
+        for row in rows.clone().take_while(|_| may_fit) {
             put_varint(&mut doclist, row.wrapping_sub(before).cast_unsigned());
             before = row;
         }
-        if self.page_bytes > self.bytes.len() + self.places.len() + doclist.len() {
+        if may_fit && self.page_bytes > self.bytes.len() + self.places.len() + doclist.len() {
             self.bytes.extend_from_slice(&doclist);
         } else {
             let mut before = 0;

@@ -10,6 +10,8 @@ const STRUCTURE: i64 = 10;
 /// What it begins with, after four bytes that count changes of the settings.
 const VERSION_2: [u8; 4] = [0xff, 0, 0, 1];
 const SEGMENTS_MAX: i64 = 2_000;
+/// Above this one FTS5 knows no level.
+const LEVELS_MAX: usize = 60;
 
 /// A record of the index of calls.
 pub(super) fn block(conn: &Connection, id: i64) -> Result<Vec<u8>, StoreError> {
@@ -28,6 +30,14 @@ struct Segment {
     tombstone_pages: u64,
     tombstones: u64,
     rows: u64,
+}
+
+/// Which pages a segment has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) segment: i64,
+    pub(super) first_page: i64,
+    pub(super) last_page: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,6 +115,38 @@ impl Structure {
             ..Segment::default()
         });
         self.written += pages;
+    }
+
+    /// All segments, where no row of them was deleted and none is being merged.
+    pub(super) fn untouched(&self) -> Option<Vec<Span>> {
+        let is_whole = |segment: &Segment| segment.tombstones == 0 && segment.tombstone_pages == 0;
+        if self.levels.iter().any(|level| level.merging > 0) || !self.segments().all(is_whole) {
+            return None;
+        }
+        let span = |segment: &Segment| Span {
+            segment: segment.id.cast_signed(),
+            first_page: segment.first_page.cast_signed(),
+            last_page: segment.last_page.cast_signed(),
+        };
+        // The oldest first: higher levels hold what was merged before.
+        Some(self.levels.iter().rev().flat_map(|level| &level.segments).map(span).collect())
+    }
+
+    /// One segment in place of all, a level above them, as FTS5 puts it.
+    pub(super) fn replace_all(&mut self, segment: i64, pages: i64) {
+        let joined = Segment {
+            id: segment.cast_unsigned(),
+            first_page: 1,
+            last_page: pages.cast_unsigned(),
+            first_origin: self.segments().map(|segment| segment.first_origin).min().unwrap_or(0),
+            last_origin: self.segments().map(|segment| segment.last_origin).max().unwrap_or(0),
+            rows: self.segments().map(|segment| segment.rows).sum(),
+            ..Segment::default()
+        };
+        let highest = self.levels.iter().rposition(|level| !level.segments.is_empty()).unwrap_or(0);
+        let level = (highest + 1).min(LEVELS_MAX);
+        self.levels = vec![Level::default(); level];
+        self.levels.push(Level { merging: 0, segments: vec![joined] });
     }
 
     fn bytes(&self) -> Vec<u8> {

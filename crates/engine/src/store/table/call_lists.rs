@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::calls::{self, LISTED_COLUMNS};
 use super::recordings::{self, RecordingRow};
-use super::{COUNT_CAP, Count, Page, Span};
+use super::{COUNT_CAP, Count, Page, Span, Way};
 use crate::store::list_key::{self, Listed};
 use crate::store::{StoreError, search};
 
@@ -152,6 +152,14 @@ impl Order {
         }
     }
 
+    /// From newer to older.
+    fn way(self) -> Way {
+        match self {
+            Self::Places => Way::Down,
+            Self::Rows => Way::Up,
+        }
+    }
+
     /// The column of `call_log` that holds it.
     fn column(self) -> &'static str {
         match self {
@@ -165,9 +173,7 @@ impl Order {
         match self {
             Self::Places => "?",
             // The place may be one that a call has left meanwhile.
-            Self::Rows => {
-                "ifnull((SELECT rowid FROM call_log WHERE list_key >= ? ORDER BY list_key LIMIT 1), 9223372036854775807)"
-            }
+            Self::Rows => "ifnull((SELECT rowid FROM call_log WHERE list_key >= ? ORDER BY list_key LIMIT 1), 0)",
         }
     }
 }
@@ -277,7 +283,7 @@ fn select_page(
     limit: u32,
 ) -> Result<(String, Vec<Value>), StoreError> {
     let Matching { from, order, mut values } = matching(conn, filter)?;
-    let keys = span.keys(&from, order.key(), order.after(), limit, &mut values);
+    let keys = span.keys(&from, order.key(), order.way(), order.after(), limit, &mut values);
     Ok((format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values))
 }
 
@@ -289,7 +295,7 @@ pub(in crate::store) fn place_after(
     skipped: u64,
 ) -> Result<Option<i64>, StoreError> {
     let Matching { from, order, mut values } = matching(conn, filter)?;
-    let keys = Span::Beyond(after, skipped).keys(&from, order.key(), order.after(), 1, &mut values);
+    let keys = Span::Beyond(after, skipped).keys(&from, order.key(), order.way(), order.after(), 1, &mut values);
     let sql = format!("SELECT c.list_key FROM call_log c WHERE {} = ({keys})", order.column());
     let mut statement = conn.prepare_cached(&sql)?;
     Ok(statement.query_row(params_from_iter(values), |row| row.get(0)).optional()?)

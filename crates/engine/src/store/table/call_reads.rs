@@ -4,10 +4,11 @@
 //! that range and nothing of the calls themselves, and a call that a whole reading did not meet is found on the way,
 //! without remembering every call that was met.
 
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::Connection;
 
 use crate::store::StoreError;
 use crate::store::list_key::first_of_ms;
+use crate::store::many_rows;
 
 /// One call as it was last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,18 +45,33 @@ pub fn between(conn: &Connection, least: i64, most: i64, limit: u32) -> Result<V
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The least place of calls with a time.
+///
+/// # Errors
+/// SQLite's.
+pub fn least_place(conn: &Connection) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT min(list_key) FROM call_reads WHERE list_key >= ?1";
+    Ok(conn.prepare_cached(sql)?.query_row([place_from(1)], |row| row.get(0))?)
+}
+
 /// The call at this place was met and read so. Writes nothing when that is known.
 pub(super) fn remember(conn: &Connection, list_key: i64, hash: i64) -> Result<(), StoreError> {
-    remembering(conn)?.execute((list_key, hash))?;
+    conn.prepare_cached(
+        "INSERT INTO call_reads (list_key, hash) VALUES (?1, ?2)
+         ON CONFLICT (list_key) DO UPDATE SET hash = excluded.hash, missed = 0 WHERE hash <> excluded.hash OR missed <> 0",
+    )?
+    .execute((list_key, hash))?;
     Ok(())
 }
 
-/// The statement of [`remember`], of a place and a hash.
-pub(super) fn remembering(conn: &Connection) -> Result<CachedStatement<'_>, StoreError> {
-    Ok(conn.prepare_cached(
-        "INSERT INTO call_reads (list_key, hash) VALUES (?1, ?2)
-         ON CONFLICT (list_key) DO UPDATE SET hash = excluded.hash, missed = 0 WHERE hash <> excluded.hash OR missed <> 0",
-    )?)
+/// [`remember`] of many places and hashes.
+pub(super) fn remember_all(conn: &Connection, reads: &[(i64, i64)]) -> Result<(), StoreError> {
+    let sql = "REPLACE INTO call_reads (list_key, hash) VALUES";
+    many_rows::insert(conn, sql, 2, reads.len(), |statement, row, parameter| {
+        statement.raw_bind_parameter(parameter, reads[row].0)?;
+        statement.raw_bind_parameter(parameter + 1, reads[row].1)
+    })?;
+    Ok(())
 }
 
 /// The call was written from elsewhere: whatever its list says of it next is looked into, also what it said before.

@@ -1,9 +1,13 @@
-//! Which rowid a call gets: one that goes by time, with little between neighbours.
+//! Which rowid a call gets: one that goes by time, the newest first, with little between neighbours.
 //!
 //! The search index knows a call by its rowid and holds it for every word of it, as the distance from the one before.
 //! Places in the list (`list_key`) are far apart: with them the index was six times as large, and so was the work of
 //! writing it. Rowids in the list's order give the newest first without sorting, as places did, and neighbours in the
 //! list are neighbours in the file.
+//!
+//! A source lists the newest first. So a first sync goes upwards through the rowids and always writes to the end of the
+//! table, where SQLite fills a page and begins the next one; anywhere else it parts full pages again and again, and
+//! leaves them half empty.
 //!
 //! A call that comes between two others takes a number between theirs. Where none is left it takes the nearest free one:
 //! a search may then show these few neighbours in another order than the list does.
@@ -16,7 +20,9 @@ use crate::store::list_key::first_of_ms;
 /// The first call's, with room on both sides.
 const FIRST: i64 = 1 << 40;
 /// The first of those without a time. They are last in the list, and older calls still come between them and the others.
-const FIRST_TIMELESS: i64 = 1 << 38;
+const FIRST_TIMELESS: i64 = 1 << 42;
+/// From here on rows are of calls without a time.
+const TIMELESS: i64 = FIRST.midpoint(FIRST_TIMELESS);
 /// The least place of a call with a time.
 const TIMED: i64 = first_of_ms(Some(1));
 /// Between neighbours, so that calls that come late find room.
@@ -26,33 +32,33 @@ fn neighbour(conn: &Connection, sql: &str, list_key: i64, end: i64) -> Result<Op
     Ok(conn.prepare_cached(sql)?.query_row([list_key, end], |row| row.get(0)).optional()?)
 }
 
-/// A free rowid for a call at a place, with room below for `left` calls that follow upwards (this one too).
+/// A free rowid for a call at a place, with room above for `left` calls that follow, each older (this one too).
 pub(super) fn row_at(conn: &Connection, list_key: i64, left: i64) -> Result<i64, StoreError> {
     let has_time = list_key >= TIMED;
     let (least, most) = if has_time { (TIMED, i64::MAX) } else { (i64::MIN, TIMED - 1) };
     let older = "SELECT rowid FROM call_log WHERE list_key < ?1 AND list_key >= ?2 ORDER BY list_key DESC LIMIT 1";
     let newer = "SELECT rowid FROM call_log WHERE list_key > ?1 AND list_key <= ?2 ORDER BY list_key LIMIT 1";
-    let row = match (neighbour(conn, older, list_key, least)?, neighbour(conn, newer, list_key, most)?) {
+    let row = match (neighbour(conn, newer, list_key, most)?, neighbour(conn, older, list_key, least)?) {
         (None, None) if has_time => FIRST,
         (None, None) => FIRST_TIMELESS,
-        (Some(older), None) => older.saturating_add(STEP),
-        (None, Some(newer)) => newer.saturating_sub(STEP.saturating_mul(left)),
-        (Some(older), Some(newer)) if newer > older && newer - older > STEP => older + STEP,
-        (Some(older), Some(newer)) => older.midpoint(newer),
+        (Some(newer), None) => newer.saturating_add(STEP),
+        (None, Some(older)) => older.saturating_sub(STEP.saturating_mul(left)),
+        (Some(newer), Some(older)) if older > newer && older - newer > STEP => newer + STEP,
+        (Some(newer), Some(older)) => newer.midpoint(older),
     };
     nearest_free(conn, row)
 }
 
-/// The least place of a call with a time, and a rowid below all of those, with room for `rows` calls that follow upwards.
-pub(super) fn below_all(conn: &Connection, rows: i64) -> Result<(i64, i64), StoreError> {
+/// The least place of a call with a time, and a rowid above all of those: older calls follow upwards.
+pub(super) fn behind_all(conn: &Connection) -> Result<(i64, i64), StoreError> {
     let sql = "SELECT (SELECT min(list_key) FROM call_log WHERE list_key >= ?1),
-                      (SELECT min(rowid) FROM call_log WHERE rowid > ?2)";
-    let least = conn.query_row(sql, [TIMED, FIRST_TIMELESS.midpoint(FIRST)], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (place, row): (Option<i64>, Option<i64>) = least;
-    Ok((place.unwrap_or(i64::MAX), row.unwrap_or(FIRST).saturating_sub(STEP.saturating_mul(rows))))
+                      (SELECT max(rowid) FROM call_log WHERE rowid < ?2)";
+    let ends = conn.query_row(sql, [TIMED, TIMELESS], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (place, row): (Option<i64>, Option<i64>) = ends;
+    Ok((place.unwrap_or(i64::MAX), row.map_or(FIRST, row_after)))
 }
 
-/// The rowid of the next newer call of many.
+/// The rowid of the next older call of many.
 pub(super) fn row_after(row: i64) -> i64 {
     row.saturating_add(STEP)
 }
@@ -60,7 +66,7 @@ pub(super) fn row_after(row: i64) -> i64 {
 fn nearest_free(conn: &Connection, row: i64) -> Result<i64, StoreError> {
     let mut taken = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM call_log WHERE rowid = ?1)")?;
     for distance in 0..=i64::from(u16::MAX) {
-        for row in [row.saturating_sub(distance), row.saturating_add(distance)] {
+        for row in [row.saturating_add(distance), row.saturating_sub(distance)] {
             if !taken.query_row([row], |row| row.get::<_, bool>(0))? {
                 return Ok(row);
             }
@@ -72,19 +78,20 @@ fn nearest_free(conn: &Connection, row: i64) -> Result<i64, StoreError> {
 /// Gives every call that has a place a rowid that goes by it. The search index is empty when this runs.
 pub(super) fn sort(conn: &Connection) -> Result<(), StoreError> {
     let largest: Option<i64> = conn.query_row("SELECT max(rowid) FROM call_log", [], |row| row.get(0))?;
+    // Above all that are taken, so that none is in another one's way; those without a time further on.
     let mut next = largest.unwrap_or(0).max(FIRST);
     // Some thousand at a time: they move while they are read.
     let mut statement =
-        conn.prepare("SELECT rowid, list_key FROM call_log WHERE list_key > ?1 ORDER BY list_key LIMIT 4096")?;
+        conn.prepare("SELECT rowid, list_key FROM call_log WHERE list_key < ?1 ORDER BY list_key DESC LIMIT 4096")?;
     let mut change = conn.prepare("UPDATE call_log SET rowid = ?2 WHERE rowid = ?1")?;
-    let mut last = i64::MIN;
+    let mut last = i64::MAX;
     loop {
         let rows = statement.query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let rows = rows.collect::<Result<Vec<(i64, i64)>, _>>()?;
         let Some((_, list_key)) = rows.last() else { return Ok(()) };
         last = *list_key;
-        for (row, _) in rows {
-            next += STEP;
+        for (row, list_key) in rows {
+            next = if list_key < TIMED { next.max(FIRST_TIMELESS) } else { next } + STEP;
             change.execute((row, next))?;
         }
     }

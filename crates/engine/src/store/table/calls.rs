@@ -1,11 +1,13 @@
 //! Calls: writing what a source says of them.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::{CallSid, LeadId, Source};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
+use super::call_load::{self, Load, NewRow, Waiting};
 use super::leads::FoundBy;
 use super::{Checked, call_reads, call_rows, leads, listening};
 use crate::store::list_key::{self, Listed};
@@ -90,32 +92,38 @@ pub fn upsert_listed<'c>(conn: &'c Connection, rows: &'c [ListedCall]) -> Result
     keep_pages(conn, if rows.len() >= LOAD_ROWS { LOAD_CACHE_KIB } else { CACHE_KIB })?;
     let mut seen = HashSet::with_capacity(rows.len());
     let mut rows: Vec<&ListedCall> = rows.iter().rev().filter(|row| seen.insert(&row.call.sid)).collect();
-    // The search index makes a segment of its own for each row that goes below the one before; the source's list goes
-    // downwards.
-    rows.sort_by_cached_key(|row| list_key::first_wish(row.call.started_at_ms, row.call.sid.as_str()));
+    // The search index makes a segment of its own for each row that goes below the one before.
+    rows.sort_by_cached_key(|row| Reverse(list_key::first_wish(row.call.started_at_ms, row.call.sid.as_str())));
     let mut writing = Writing::new(conn)?;
     writing.parents = rows.iter().filter_map(|row| row.call.parent_sid.clone()).collect();
     writing.together = seen;
     writing.left = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     if rows.len() >= LOAD_ROWS {
-        writing.load = Some(Load::below_all(conn, writing.left)?);
+        writing.load = Some(Load::new(conn)?);
     }
     let mut written = Vec::with_capacity(rows.len());
-    for row in rows {
-        written.push(match writing.load(row)? {
-            Some(list_key) => (Upserted::Added, list_key),
-            None => writing.put(&row.call, Some(row.hash))?,
-        });
+    for (turn, row) in rows.into_iter().enumerate() {
+        if let Some(list_key) = writing.wait(row, turn)? {
+            written.push((Upserted::Added, list_key));
+            if writing.load.as_ref().is_some_and(Load::is_due) {
+                writing.write_waiting(&mut written)?;
+            }
+        } else {
+            writing.write_waiting(&mut written)?;
+            written.push(writing.put(&row.call, Some(row.hash))?);
+        }
         writing.left -= 1;
     }
+    writing.write_waiting(&mut written)?;
     if let Some(load) = writing.load {
         load.words.write(conn)?;
+        call_reads::remember_all(conn, &load.reads)?;
     }
     Ok(written)
 }
 
 /// From so many calls on writing them is a load.
-const LOAD_ROWS: usize = 2_000;
+pub const LOAD_ROWS: usize = 2_000;
 /// Pages that the writer keeps, KiB. During a load every page of the index of sids is written again and again, which a
 /// million calls fill with 60 MB; between loads it is memory that nobody needs.
 const CACHE_KIB: i64 = 32 << 10;
@@ -144,42 +152,13 @@ struct Writing<'c> {
     together: HashSet<&'c CallSid>,
     parents: HashSet<CallSid>,
     find: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
-    remember: CachedStatement<'c>,
     /// Leads that were looked at; their rows are there.
     leads: HashMap<LeadId, FoundBy>,
     /// Nobody listened to anything yet.
     nothing_heard: bool,
     /// Calls that are still to be written, this one too.
     left: i64,
-    load: Option<Load>,
-}
-
-/// Many calls that are older than all that are here, as in a first sync, need no look at each of their neighbours.
-struct Load {
-    words: Gathered,
-    /// Every call here that has a time has a greater place.
-    below: i64,
-    /// The next one's row; every one of those has a greater one.
-    next: i64,
-    /// Places of these calls at one moment.
-    moment: Vec<i64>,
-}
-
-impl Load {
-    /// For `rows` calls.
-    fn below_all(conn: &Connection, rows: i64) -> Result<Self, StoreError> {
-        let (below, next) = call_rows::below_all(conn, rows)?;
-        Ok(Self { words: Gathered::new(), below, next, moment: Vec::new() })
-    }
-
-    /// The place of the next one; `None` where it is not older than all that were here before, or nobody knows.
-    fn place(&mut self, call: &Call) -> Option<i64> {
-        call.started_at_ms.filter(|ms| *ms > 0)?;
-        let sid = call.sid.as_str();
-        let place = list_key::place_among(call.started_at_ms, sid, &mut self.moment)?;
-        (place < self.below).then_some(place)
-    }
+    load: Option<Load<'c>>,
 }
 
 /// A row as it is here.
@@ -200,14 +179,6 @@ impl<'c> Writing<'c> {
             find: conn.prepare_cached(&format!(
                 "SELECT {COLUMNS}, c.list_key, c.removed_upstream, c.rowid FROM call_log c WHERE c.call_sid = ?1"
             ))?,
-            insert: conn.prepare_cached(
-                "INSERT INTO call_log (call_sid, parent_call_sid, source, lead_id, direction, from_number, to_number,
-                     status, duration_s, started_at_ms, summary, transcript, has_recording, outcome, list_key, listed,
-                     heard, rowid)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-                 ON CONFLICT DO NOTHING",
-            )?,
-            remember: call_reads::remembering(conn)?,
             leads: HashMap::new(),
             nothing_heard,
             left: 1,
@@ -215,28 +186,41 @@ impl<'c> Writing<'c> {
         })
     }
 
-    /// Writes a call of many, where it is older than all and not here; returns its place. `None`: nothing was done.
-    fn load(&mut self, row: &ListedCall) -> Result<Option<i64>, StoreError> {
+    /// Takes a call of many, where it is older than all, to be written with others; returns its place. `None`: nothing
+    /// was done.
+    fn wait(&mut self, row: &'c ListedCall, turn: usize) -> Result<Option<i64>, StoreError> {
         let call = &row.call;
-        let Some(load) = &mut self.load else { return Ok(None) };
-        let Some(list_key) = load.place(call) else { return Ok(None) };
-        let at = load.next;
+        let Some(list_key) = self.load.as_mut().and_then(|load| load.place(call)) else { return Ok(None) };
         self.ensure_lead(call)?;
         let listed = !self.is_short_leg(call)?;
-        if self.insert(call, list_key, listed, at)? == 0 {
-            return Ok(None);
-        }
+        let heard = self.is_heard(call)?;
         self.hide_parent(call)?;
-        self.remember.execute((list_key, row.hash))?;
-        let Some(load) = &mut self.load else { return Ok(None) };
-        load.next = call_rows::row_after(at);
-        if listed {
-            load.words.add(at, &document(call, found_by(&self.leads, call)));
-            if load.words.is_full() {
-                std::mem::replace(&mut load.words, Gathered::new()).write(self.conn)?;
-            }
+        if let Some(load) = &mut self.load {
+            load.wait(row, list_key, listed, heard, turn);
         }
         Ok(Some(list_key))
+    }
+
+    /// Writes those that wait; `written` is what came of each call so far.
+    fn write_waiting(&mut self, written: &mut [(Upserted, i64)]) -> Result<(), StoreError> {
+        let Some(load) = &mut self.load else { return Ok(()) };
+        let waiting = std::mem::take(&mut load.waiting);
+        let all_are_new = call_load::insert(self.conn, &waiting)? == waiting.len();
+        for Waiting { new, hash, turn } in waiting {
+            if !all_are_new && !is_at(self.conn, new.call, new.row)? {
+                written[turn] = self.put(new.call, Some(hash))?;
+                continue;
+            }
+            let Some(load) = &mut self.load else { continue };
+            load.reads.push((new.list_key, hash));
+            if new.listed {
+                load.words.add(new.row, &document(new.call, found_by(&self.leads, new.call)));
+                if load.words.is_full() {
+                    std::mem::replace(&mut load.words, Gathered::new()).write(self.conn)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes one call; `hash` where its source's list gave it. Returns its place as well.
@@ -266,7 +250,8 @@ impl<'c> Writing<'c> {
                 if here.is_some() {
                     self.update(call, list_key, listed, row)?;
                 } else {
-                    if self.insert(call, list_key, listed, row)? == 0 {
+                    let new = NewRow { call, list_key, listed, heard: self.is_heard(call)?, row };
+                    if call_load::insert(conn, &[new])? == 0 {
                         return Err(StoreError::BadValue("a call's place that is not free"));
                     }
                 }
@@ -300,30 +285,8 @@ impl<'c> Writing<'c> {
         Ok(())
     }
 
-    /// Returns how many rows were written: none where something of it is here already.
-    fn insert(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<usize, StoreError> {
-        let heard = !self.nothing_heard && listening::get(self.conn, &call.sid)?.heard;
-        let written = self.insert.execute(rusqlite::params![
-            call.sid.as_str(),
-            call.parent_sid.as_ref().map(CallSid::as_str),
-            call.source.as_str(),
-            call.lead_id.map(|id| id.0),
-            call.direction.as_str(),
-            call.from_number,
-            call.to_number,
-            call.status,
-            call.duration_s,
-            call.started_at_ms,
-            call.summary,
-            call.transcript,
-            call.has_recording,
-            Outcome::of(call.status.as_deref(), call.duration_s).as_str(),
-            list_key,
-            listed,
-            heard,
-            row,
-        ])?;
-        Ok(written)
+    fn is_heard(&self, call: &Call) -> Result<bool, StoreError> {
+        Ok(!self.nothing_heard && listening::get(self.conn, &call.sid)?.heard)
     }
 
     fn update(&mut self, call: &Call, list_key: i64, listed: bool, row: i64) -> Result<(), StoreError> {
@@ -372,6 +335,12 @@ impl<'c> Writing<'c> {
     }
 }
 
+/// The row is this call's.
+fn is_at(conn: &Connection, call: &Call, row: i64) -> Result<bool, StoreError> {
+    let mut at = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM call_log WHERE rowid = ?1 AND call_sid = ?2)")?;
+    Ok(at.query_row((row, call.sid.as_str()), |row| row.get(0))?)
+}
+
 fn is_short(call: &Call) -> bool {
     call.duration_s.unwrap_or(0) <= PARENT_LEG_MAX_S
 }
@@ -405,12 +374,11 @@ fn document<'a>(call: &'a Call, lead: &'a FoundBy) -> Document<'a> {
         call.has_recording.then_some(search::RECORDED),
         search::mark_of(call.direction),
     ];
-    Document::new(
-        &[lead.name.as_deref()],
-        &[call.summary.as_deref(), call.transcript.as_deref()],
-        &[call.from_number.as_deref(), call.to_number.as_deref(), lead.number.as_deref()],
-    )
-    .marked(marks.into_iter().flatten())
+    let (from, to) = (call.from_number.as_deref(), call.to_number.as_deref());
+    // Mostly it is one of the two.
+    let of_lead = lead.number.as_deref().filter(|number| Some(*number) != from && Some(*number) != to);
+    Document::new(&[lead.name.as_deref()], &[call.summary.as_deref(), call.transcript.as_deref()], &[from, to, of_lead])
+        .marked(marks.into_iter().flatten())
 }
 
 fn found_by<'a>(leads: &'a HashMap<LeadId, FoundBy>, call: &Call) -> &'a FoundBy {
@@ -425,7 +393,7 @@ fn index(conn: &Connection, call: &Call, lead: &FoundBy, was: Option<i64>, now: 
 /// The calls of a lead are found by its new name and number. A hidden leg is found by no search.
 pub(super) fn index_of_lead(conn: &Connection, lead: LeadId, found_by: &FoundBy) -> Result<(), StoreError> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key"
+        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.lead_id = ?1 AND c.listed = 1 ORDER BY c.list_key DESC"
     ))?;
     let calls = statement.query_map([lead.0], |row| Ok((from_row(row)?, row.get::<_, i64>(13)?)))?;
     for (call, row) in calls.collect::<Result<Vec<_>, _>>()? {
@@ -441,7 +409,8 @@ fn lead_of(conn: &Connection, call: &Call) -> Result<FoundBy, StoreError> {
 fn index_all(conn: &Connection) -> Result<(), StoreError> {
     call_rows::sort(conn)?;
     let mut statement = conn.prepare(&format!(
-        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1 ORDER BY c.list_key"
+        "SELECT {COLUMNS}, c.rowid FROM call_log c WHERE c.list_key IS NOT NULL AND c.listed = 1
+         ORDER BY c.list_key DESC"
     ))?;
     let mut rows = statement.query([])?;
     let mut words = Gathered::new();

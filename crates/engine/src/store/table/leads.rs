@@ -5,7 +5,7 @@ use aftercall_domain::lead::Lead;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
-use super::{COUNT_CAP, Count, Page, Span, calls, lead_pages};
+use super::{COUNT_CAP, Count, Page, Span, Way, calls, lead_pages};
 use crate::store::list_key::{self, Listed};
 use crate::store::row_hash::{self, Kind, Upserted};
 use crate::store::{StoreError, search};
@@ -314,7 +314,7 @@ pub fn count(conn: &Connection, filter: &LeadsFilter) -> Result<Count, StoreErro
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &LeadsFilter, span: Span, limit: u32) -> Result<Page<LeadListing>, StoreError> {
     let (from, key, mut values) = matching(conn, filter)?;
-    let keys = span.keys(&from, key, "?", limit, &mut values);
+    let keys = span.keys(&from, key, Way::Down, "?", limit, &mut values);
     let sql = format!("{} WHERE l.list_key IN ({keys}) ORDER BY l.list_key DESC", select_listing());
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;

@@ -25,6 +25,7 @@ pub mod sync_state;
 pub mod twilio;
 
 mod call_lists;
+mod call_load;
 mod call_rows;
 
 use crate::store::StoreError;
@@ -60,23 +61,34 @@ pub enum Span {
     Beyond(Option<i64>, u64),
 }
 
+/// How a list's key goes from the newest to the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Down,
+    Up,
+}
+
 impl Span {
     /// Selects the span's keys of what `from` (with its WHERE) selects, newest first. The keys come before the rows, so
     /// that skipped rows are passed over in the narrow index, never read.
-    fn keys(self, from: &str, key: &str, place: &str, limit: u32, values: &mut Vec<Value>) -> String {
+    fn keys(self, from: &str, key: &str, way: Way, place: &str, limit: u32, values: &mut Vec<Value>) -> String {
+        let (beyond, order) = match way {
+            Way::Down => ("<", "DESC"),
+            Way::Up => (">", "ASC"),
+        };
         let after = match self {
             Self::After(Some(after)) => {
                 values.push(Value::Integer(after));
-                format!(" AND {key} < {place}")
+                format!(" AND {key} {beyond} {place}")
             }
             Self::After(None) => String::new(),
-            Self::From(offset) => return Self::Beyond(None, offset).keys(from, key, place, limit, values),
+            Self::From(offset) => return Self::Beyond(None, offset).keys(from, key, way, place, limit, values),
             Self::Beyond(after, offset) => {
-                let keys = Self::After(after).keys(from, key, place, limit, values);
+                let keys = Self::After(after).keys(from, key, way, place, limit, values);
                 return format!("{keys} OFFSET {offset}");
             }
         };
-        format!("SELECT {key} {from}{after} ORDER BY {key} DESC LIMIT {limit}")
+        format!("SELECT {key} {from}{after} ORDER BY {key} {order} LIMIT {limit}")
     }
 }
 

@@ -22,7 +22,7 @@ use crate::upstream::{CALLS_PAGE_MAX, CallsPage, UpstreamError};
 const CALLS_PAGE_MIN: u32 = 25;
 /// Rows are written when so many bytes of them wait. Every transaction writes most pages of the index of sids, whatever
 /// its size; two of these are in memory at most.
-const BATCH_BYTES: usize = 20 << 20;
+const BATCH_BYTES: usize = 64 << 20;
 /// Rows do not wait longer than this to be written: a person is looking. When the list has been read for long they may
 /// wait for a part of that time: they are old calls by then, far down the list.
 const BATCH_FOR: Duration = Duration::from_secs(2);
@@ -43,6 +43,7 @@ const HEAD_ROWS: u64 = 1_000;
 pub(super) async fn read(run: &mut Run<'_>, full: bool) -> Result<(), SyncError> {
     let cursor = apply::calls_cursor(run.store).await?;
     let mut reading = Reading::new(Sweep::new(cursor, full), cursor);
+    reading.bottom = run.store.read(call_reads::least_place).await?.unwrap_or(i64::MAX);
     loop {
         let read = reading.sweep(run).await;
         // What was read before a failure is kept.
@@ -100,6 +101,8 @@ struct Reading {
     kept: CallsCursor,
     cursor: CallsCursor,
     writing: Option<JoinHandle<Result<Written, StoreError>>>,
+    /// No call with a time that is here, or on its way here, lies below this place: a first sync asks for none.
+    bottom: i64,
     /// Hashes of the rows of the page before: pages overlap.
     before: HashSet<i64>,
     /// Hashes of the rows at the head of the list.
@@ -121,6 +124,7 @@ impl Reading {
             kept: cursor,
             cursor,
             writing: None,
+            bottom: i64::MIN,
             before: HashSet::new(),
             head: HashSet::new(),
             met: 0,
@@ -233,7 +237,7 @@ impl Reading {
             // Down from where the page before ended: what lies between and is not on this page is missing.
             most = self.absent.floor() - 1;
         }
-        while most >= least {
+        while most >= least && most >= self.bottom {
             let reads = store.read(move |conn| call_reads::between(conn, least, most, READS_AT_ONCE)).await?;
             let last = reads.last().filter(|_| reads.len() == READS_AT_ONCE as usize).map(|read| read.list_key);
             for read in reads {
@@ -261,6 +265,8 @@ impl Reading {
     async fn write(&mut self, store: &Store, counts: &mut Counts) -> Result<(), SyncError> {
         self.written(counts).await?;
         let batch = std::mem::take(&mut self.batch);
+        let times = batch.rows.iter().filter_map(|row| row.call.started_at_ms);
+        self.bottom = times.map(call_reads::place_from).min().unwrap_or(i64::MAX).min(self.bottom);
         self.loaded += batch.rows.len();
         self.nothing_written = false;
         self.kept = self.cursor;

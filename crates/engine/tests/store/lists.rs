@@ -238,7 +238,7 @@ fn calls_of_a_list_are_written_together_and_the_last_of_two_counts() {
         assert_eq!((found(tx, "אחרון"), found(tx, "ראשון")), (vec!["3".to_owned()], vec![]));
         assert_eq!(found(tx, "5550142"), ["2", "3"], "a leg that is not shown is not found");
         let again = calls::upsert_listed(tx, &rows[3..])?;
-        assert_eq!(again, [(Upserted::Unchanged, written[0].1)]);
+        assert_eq!(again, [(Upserted::Unchanged, written[2].1)], "the oldest is the last");
         Ok(())
     });
 }

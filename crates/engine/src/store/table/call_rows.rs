@@ -27,23 +27,34 @@ const TIMELESS: i64 = FIRST.midpoint(FIRST_TIMELESS);
 const TIMED: i64 = first_of_ms(Some(1));
 /// Between neighbours, so that calls that come late find room.
 const STEP: i64 = 8;
+/// Between the calls that were written together and those written before, which are newer: others may come between them.
+/// As a distance in the search index it takes two bytes.
+const ROOM: i64 = 1 << 13;
+/// Between calls without a time: they are few, and in no order that a source keeps.
+const ROOM_TIMELESS: i64 = 1 << 30;
 
 fn neighbour(conn: &Connection, sql: &str, list_key: i64, end: i64) -> Result<Option<i64>, StoreError> {
     Ok(conn.prepare_cached(sql)?.query_row([list_key, end], |row| row.get(0)).optional()?)
 }
 
-/// A free rowid for a call at a place, with room above for `left` calls that follow, each older (this one too).
-pub(super) fn row_at(conn: &Connection, list_key: i64, left: i64) -> Result<i64, StoreError> {
+/// A free rowid for a call at a place, with room above for `left` calls that follow, each older (this one too). `before`
+/// is the row of the one that was written before it.
+pub(super) fn row_at(conn: &Connection, list_key: i64, left: i64, before: Option<i64>) -> Result<i64, StoreError> {
     let has_time = list_key >= TIMED;
     let (least, most) = if has_time { (TIMED, i64::MAX) } else { (i64::MIN, TIMED - 1) };
     let older = "SELECT rowid FROM call_log WHERE list_key < ?1 AND list_key >= ?2 ORDER BY list_key DESC LIMIT 1";
     let newer = "SELECT rowid FROM call_log WHERE list_key > ?1 AND list_key <= ?2 ORDER BY list_key LIMIT 1";
+    let room = if has_time { ROOM } else { ROOM_TIMELESS };
     let row = match (neighbour(conn, newer, list_key, most)?, neighbour(conn, older, list_key, least)?) {
         (None, None) if has_time => FIRST,
         (None, None) => FIRST_TIMELESS,
-        (Some(newer), None) => newer.saturating_add(STEP),
-        (None, Some(older)) => older.saturating_sub(STEP.saturating_mul(left)),
-        (Some(newer), Some(older)) if older > newer && older - newer > STEP => newer + STEP,
+        (Some(newer), None) if has_time && before == Some(newer) => row_after(newer),
+        (Some(newer), None) => newer.saturating_add(room),
+        (None, Some(older)) => older.saturating_sub(if has_time { STEP.saturating_mul(left) } else { room }),
+        (Some(newer), Some(older)) if older.saturating_sub(newer) > 2 * STEP => {
+            let most = if has_time { STEP } else { i64::MAX };
+            newer + ((older - newer) / left.saturating_add(1)).clamp(1, most)
+        }
         (Some(newer), Some(older)) => newer.midpoint(older),
     };
     nearest_free(conn, row)
@@ -55,7 +66,7 @@ pub(super) fn behind_all(conn: &Connection) -> Result<(i64, i64), StoreError> {
                       (SELECT max(rowid) FROM call_log WHERE rowid < ?2)";
     let ends = conn.query_row(sql, [TIMED, TIMELESS], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (place, row): (Option<i64>, Option<i64>) = ends;
-    Ok((place.unwrap_or(i64::MAX), row.map_or(FIRST, row_after)))
+    Ok((place.unwrap_or(i64::MAX), row.map_or(FIRST, |row| row.saturating_add(ROOM))))
 }
 
 /// The rowid of the next older call of many.

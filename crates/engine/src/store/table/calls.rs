@@ -156,6 +156,8 @@ struct Writing<'c> {
     leads: HashMap<LeadId, FoundBy>,
     /// Nobody listened to anything yet.
     nothing_heard: bool,
+    /// The row of the call that was written before.
+    before: Option<i64>,
     /// Calls that are still to be written, this one too.
     left: i64,
     load: Option<Load<'c>>,
@@ -181,6 +183,7 @@ impl<'c> Writing<'c> {
             ))?,
             leads: HashMap::new(),
             nothing_heard,
+            before: None,
             left: 1,
             load: None,
         })
@@ -245,7 +248,7 @@ impl<'c> Writing<'c> {
                 let was = here.as_ref().map(|here| here.row);
                 let row = match was {
                     Some(row) if held == Some(list_key) => row,
-                    _ => call_rows::row_at(conn, list_key, self.left)?,
+                    _ => call_rows::row_at(conn, list_key, self.left, self.before)?,
                 };
                 if here.is_some() {
                     self.update(call, list_key, listed, row)?;
@@ -255,6 +258,7 @@ impl<'c> Writing<'c> {
                         return Err(StoreError::BadValue("a call's place that is not free"));
                     }
                 }
+                self.before = Some(row);
                 self.hide_parent(call)?;
                 if let Some(was) = held.filter(|was| *was != list_key) {
                     call_reads::rename(conn, was, list_key)?;
@@ -465,7 +469,7 @@ fn fill_one(conn: &Connection, call: &Call, is_index_new: bool) -> Result<(), St
     if is_leg {
         conn.prepare_cached("UPDATE call_log SET listed = 0 WHERE call_sid = ?1")?.execute([sid])?;
     } else if !is_index_new {
-        let row = call_rows::row_at(conn, key, 1)?;
+        let row = call_rows::row_at(conn, key, 1, None)?;
         conn.prepare_cached("UPDATE call_log SET rowid = ?2 WHERE call_sid = ?1")?.execute((sid, row))?;
         index(conn, call, &lead_of(conn, call)?, None, row)?;
     }

@@ -151,11 +151,11 @@ impl Analyst for Ear {
     fn analyse(&self, sound: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
         let heard = analyse(Box::new(sound)).map_err(|error| {
             tracing::warn!(code = error.code().as_str(), "a recording could not be analysed");
-            NotAnalysed
+            if error.code() == Code::UnsupportedAudio { NotAnalysed::NotPlayed } else { NotAnalysed::NotDecoded }
         })?;
         Ok(Analysed {
             peaks: heard.peaks.to_bytes(),
-            turns: serde_json::to_string(&heard.turns).map_err(|_| NotAnalysed)?,
+            turns: serde_json::to_string(&heard.turns).map_err(|_| NotAnalysed::NotDecoded)?,
             damaged_packets: u32::try_from(heard.damaged_packets).unwrap_or(u32::MAX),
         })
     }

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use aftercall_domain::clock::SystemClock;
-use aftercall_engine::upstream::{Crm, Limits, UpstreamError};
+use aftercall_domain::ids::RecordingId;
+use aftercall_engine::upstream::{Crm, Limits, RecordingSource as _, UpstreamError};
 use aftercall_sandbox::{Options, Sandbox, Script};
 use secrecy::SecretString;
 
@@ -19,11 +20,8 @@ fn memory_bytes(field: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_gzip_bomb_is_given_up_at_16_mib_and_costs_no_more_than_32() {
-    let bomb = r#"[{"match": {"path": "/api/leads"}, "do": [{"gzip_bomb_bytes": 512000000}]}]"#;
-    let script = Script::parse(bomb).expect("a script");
-    let sandbox =
-        Sandbox::start(Options { calls: 40, leads: 5, script, ..Options::default() }).await.expect("a sandbox");
+async fn a_bomb_in_a_pages_or_a_recordings_place_is_given_up_and_costs_no_more_than_32_mib() {
+    let sandbox = Sandbox::start(Options { calls: 40, leads: 5, ..Options::default() }).await.expect("a sandbox");
     let origin = sandbox.url().parse().expect("an origin");
     let crm = Crm::new(origin, Limits::default(), Arc::new(SystemClock::new())).expect("a client");
     let ready = sandbox.ready();
@@ -34,9 +32,15 @@ async fn a_gzip_bomb_is_given_up_at_16_mib_and_costs_no_more_than_32() {
     crm.sign_in(credentials, false).await.expect("signed in");
     crm.calls(1, 0).await.expect("warm");
     let before = memory_bytes("VmRSS");
-    for _ in 0..3 {
-        let given_up = crm.leads(1).await;
-        assert!(matches!(given_up, Err(UpstreamError::TooLarge)), "{given_up:?}");
+    let id = RecordingId::crm(&sandbox.ready().recordings[0].call_sid.parse().expect("a sid"));
+    for bomb in ["gzip_bomb_bytes", "zstd_bomb_bytes", "br_bomb_bytes"] {
+        let script = format!(r#"[{{"match": {{}}, "do": [{{"{bomb}": 512000000}}]}}]"#);
+        sandbox.set_script(Script::parse(&script).expect("a script"));
+        let given_up = crm.leads(1).await.map(drop);
+        // What was not offered is not unpacked: zstd and brotli are bytes that are no JSON.
+        assert!(matches!(given_up, Err(UpstreamError::TooLarge | UpstreamError::NotData)), "{bomb}: {given_up:?}");
+        let sound = crm.range(&id, 0, 1_000_000, None).await.map(drop);
+        assert!(matches!(sound, Err(UpstreamError::NotAudio)), "{bomb}: {sound:?}");
     }
     let grew = memory_bytes("VmHWM").saturating_sub(before);
     println!("grew by {} MiB at most", grew / MIB);

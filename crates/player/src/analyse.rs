@@ -6,6 +6,7 @@ use aftercall_media::{Peaks, PeaksBuilder, Turns, TurnsBuilder};
 use crate::decode::{Decoder, Source};
 use crate::error::PlayerError;
 use crate::loudness::Loudness;
+use crate::watch::{self, Pulse};
 
 /// What one pass over a recording found.
 #[derive(Debug, Clone)]
@@ -25,8 +26,13 @@ pub struct Analysis {
 /// Decodes a recording once, from beginning to end.
 ///
 /// # Errors
-/// When it is not audio, not played here, cannot be read, or holds not one frame that decodes.
+/// When it is not audio, not played here, cannot be read, or holds not one frame that decodes;
+/// [`PlayerError::Endless`] when decoding does not come to an end.
 pub fn analyse(source: Box<dyn Source>) -> Result<Analysis, PlayerError> {
+    watch::watched(move |pulse| whole(watch::watched_source(source, pulse), pulse))
+}
+
+fn whole(source: Box<dyn Source>, pulse: &Pulse) -> Result<Analysis, PlayerError> {
     let mut decoder = Decoder::open(source)?;
     let facts = decoder.facts().clone();
     let mut peaks = PeaksBuilder::new(facts.channels, facts.sample_rate_hz);
@@ -40,11 +46,12 @@ pub fn analyse(source: Box<dyn Source>) -> Result<Analysis, PlayerError> {
         block.clear();
     }
     let damaged_packets = decoder.damaged_packets();
-    Ok(Analysis {
+    // Six hours of speech are looked through once more here, which takes what it takes and comes to its end.
+    Ok(pulse.rest(|| Analysis {
         facts,
         peaks: peaks.finish(),
         turns: turns.finish(),
         loudness_lufs: loudness.lufs().collect(),
         damaged_packets,
-    })
+    }))
 }

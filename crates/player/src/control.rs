@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::decode::{Arriving, Media, Source};
+use crate::decode_thread::DecodeThread;
 use crate::error::PlayerError;
-use crate::fill::{self, Order};
+use crate::fill::Order;
 use crate::machine::{Command, Effect, Event, Input, Phase, State};
 use crate::output::{self, Health, OutputChoice, Stream};
 use crate::render::Render;
@@ -15,8 +16,6 @@ use crate::ring::{Link, ring};
 
 /// Messages that may wait for the control thread. It never waits for a listener, so they are few; a sender waits.
 const INBOX: usize = 64;
-/// Orders that may wait for the decode thread; it takes one in a few milliseconds, or opens a file. A sender waits.
-const ORDERS: usize = 64;
 /// How often the control thread looks at what the callback left behind while there is a device.
 const TICK: Duration = Duration::from_millis(20);
 /// An output that breaks down so often before anything was heard counts as lost.
@@ -71,17 +70,11 @@ impl Player {
     /// while it moves. It must return soon, and must not call back into this player: the call would wait for itself.
     pub fn start(output: OutputChoice, on_status: Box<dyn Fn(Status) + Send>) -> Self {
         let (inbox, messages) = sync_channel(INBOX);
-        let (orders, orders_out) = sync_channel(ORDERS);
         let shown = Arc::new(Mutex::new(Status::of(&State::default())));
         let mirror = Arc::clone(&shown);
         let events = inbox.clone();
         let spawned = std::thread::Builder::new().name("player-control".into()).spawn(move || {
-            let report = move |event| {
-                // The control thread has stopped: nobody wants to know any more.
-                let _ = events.send(Message::Event(event));
-            };
-            let decode =
-                std::thread::Builder::new().name("player-decode".into()).spawn(move || fill::run(&orders_out, &report));
+            let decode = decode_thread(&events);
             hurry();
             // Made here, because a device's stream may not move between threads.
             let mut control = Control {
@@ -89,7 +82,8 @@ impl Player {
                 output,
                 stream: None,
                 rate_hz: 0,
-                orders,
+                decode,
+                events,
                 link: Arc::new(Link::new()),
                 media: None,
                 on_status,
@@ -102,10 +96,9 @@ impl Player {
             };
             control.run(&messages);
             drop(messages);
-            drop(control);
-            if let Ok(decode) = decode {
-                // It ends when its orders do.
-                let _ = decode.join();
+            control.stream = None;
+            if let Some(decode) = control.decode.take() {
+                decode.end();
             }
         });
         let thread = spawned.map_err(|error| tracing::error!(kind = ?error.kind(), "no thread for the player")).ok();
@@ -214,6 +207,14 @@ fn hurry() {
 #[cfg(not(target_os = "linux"))]
 fn hurry() {}
 
+fn decode_thread(events: &SyncSender<Message>) -> Option<DecodeThread> {
+    let events = events.clone();
+    DecodeThread::start(move |event| {
+        // The control thread has stopped: nobody wants to know any more.
+        let _ = events.send(Message::Event(event));
+    })
+}
+
 /// What the callback had counted when the recording was loaded.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counters {
@@ -228,7 +229,8 @@ struct Control {
     output: OutputChoice,
     stream: Option<Box<dyn Stream>>,
     rate_hz: u32,
-    orders: SyncSender<Order>,
+    decode: Option<DecodeThread>,
+    events: SyncSender<Message>,
     link: Arc<Link>,
     media: Option<Media>,
     on_status: Box<dyn Fn(Status) + Send>,
@@ -245,12 +247,13 @@ struct Control {
 impl Control {
     fn run(&mut self, messages: &Receiver<Message>) {
         loop {
-            let message = if self.stream.is_some() {
+            let message = if self.stream.is_some() || self.is_decoding() {
                 messages.recv_timeout(TICK)
             } else {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             let before = self.state.clone();
+            self.look_after_decoding();
             self.look();
             match message {
                 Ok(Message::Command { command, media, reply }) => {
@@ -340,20 +343,36 @@ impl Control {
     }
 
     fn order(&mut self, order: Order) {
-        // It fails only when the decode thread is gone, which nothing but a panic outside its guard could do.
-        if self.orders.send(order).is_err() {
-            tracing::error!("the decode thread is gone");
+        // It fails where the thread is gone, which nothing but a panic outside its guard could do, or stuck, which the
+        // next look finds.
+        if self.decode.as_mut().is_none_or(|decode| decode.order(order).is_err()) {
+            tracing::error!("the decode thread takes no orders");
+        }
+    }
+
+    /// Whether the decode thread is to be looked after. While a recording is being opened it may not have begun yet.
+    fn is_decoding(&self) -> bool {
+        *self.state.phase() == Phase::Loading || self.decode.as_ref().is_some_and(DecodeThread::is_working)
+    }
+
+    /// A decode thread that does not come back is left behind, with the recording, the device's ring and its orders.
+    fn look_after_decoding(&mut self) {
+        if self.decode.as_mut().is_some_and(DecodeThread::is_stuck) {
+            tracing::error!("the decode thread did not come back and is left behind");
+            self.decode = decode_thread(&self.events);
+            self.take(Input::Event(Event::DecoderStuck));
         }
     }
 
     fn open_device(&mut self) -> Event {
-        let (orders, link) = (self.orders.clone(), Arc::clone(&self.link));
+        let Some(decode) = self.decode.as_mut() else { return Event::DeviceMissing };
+        let link = Arc::clone(&self.link);
         let mut rate_hz = 0;
         let opened = output::open(&self.output, self.breakdowns, &mut |rate| {
             rate_hz = rate;
             let (producer, consumer) = ring(rate);
             // Fails only with the decode thread gone, and then there is silence.
-            let _ = orders.send(Order::Attach { ring: producer, rate_hz: rate });
+            let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate });
             Render::new(consumer, Arc::clone(&link), rate)
         });
         match opened {

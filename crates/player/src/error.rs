@@ -40,6 +40,9 @@ pub enum PlayerError {
     /// The decoder gave up in a way it should not.
     #[error("the decoder stopped unexpectedly")]
     DecoderStopped,
+    /// The decoder did not come back from a piece of sound.
+    #[error("the decoder does not come to an end")]
+    Endless,
     /// Resampling to the device's rate is not possible.
     #[error("no resampling from {from_hz} Hz to {to_hz} Hz")]
     Rate {
@@ -69,6 +72,7 @@ impl PlayerError {
             Self::UnsupportedCodec { .. }
             | Self::UnsupportedChannels { .. }
             | Self::BeyondLimits
+            | Self::Endless
             | Self::Rate { .. } => Code::UnsupportedAudio,
             Self::Read(_) => Code::Damaged,
             Self::Write(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Code::DiskFull,
@@ -91,6 +95,7 @@ impl PlayerError {
             | Self::NothingDecoded
             | Self::Read(_)
             | Self::DecoderStopped
+            | Self::Endless
             | Self::Rate { .. }
             | Self::InvalidInput => Retry::Never,
         }

@@ -18,6 +18,7 @@ use crate::passage::Passage;
 use crate::resample::Resample;
 use crate::ring::{BLOCK_FRAMES, Block, LANES};
 use crate::shape;
+use crate::watch::{Pulse, Watched, watched_source};
 
 const FULL_RING_WAIT: Duration = Duration::from_millis(10);
 /// What has not arrived is looked for again after this.
@@ -96,13 +97,16 @@ struct Length {
     estimated: bool,
 }
 
-/// Runs until the control thread lets go of its end. `report` may block for a moment, never for long.
-pub fn run(orders: &Receiver<Order>, report: &dyn Fn(Event)) {
-    let mut worker = Worker { decoder: None, opening: None, length: None, attached: None, filling: None };
-    loop {
+/// Runs until the control thread lets go of its end, or does not wait for it any more. `report` may block for a moment,
+/// never for long.
+pub fn run(orders: &Receiver<Order>, report: &dyn Fn(Event), pulse: &Pulse) {
+    let pulse = pulse.clone();
+    let mut worker = Worker { decoder: None, opening: None, length: None, attached: None, filling: None, pulse };
+    while !worker.pulse.is_left() {
+        worker.pulse.beat();
         let order = match worker.pace() {
-            Pace::Idle => orders.recv().map_err(|_| TryRecvError::Disconnected),
-            Pace::After(wait) => orders.recv_timeout(wait).map_err(|error| match error {
+            Pace::Idle => worker.pulse.rest(|| orders.recv()).map_err(|_| TryRecvError::Disconnected),
+            Pace::After(wait) => worker.pulse.rest(|| orders.recv_timeout(wait)).map_err(|error| match error {
                 RecvTimeoutError::Timeout => TryRecvError::Empty,
                 RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
             }),
@@ -148,6 +152,7 @@ struct Worker {
     length: Option<Length>,
     attached: Option<Attached>,
     filling: Option<Filling>,
+    pulse: Pulse,
 }
 
 impl Worker {
@@ -172,10 +177,11 @@ impl Worker {
                 match media {
                     Media::Whole(source) => {
                         self.opening = None;
+                        let source = watched_source(source, &self.pulse);
                         self.opened(ticket, Decoder::open(source), report);
                     }
                     Media::Arriving(bytes) => {
-                        self.opening = Some((ticket, bytes));
+                        self.opening = Some((ticket, Box::new(Watched::new(bytes, &self.pulse))));
                         self.open(report);
                     }
                 }

@@ -8,6 +8,7 @@
 pub mod analyse;
 pub mod control;
 pub mod decode;
+mod decode_thread;
 pub mod error;
 mod fill;
 pub mod level;
@@ -21,6 +22,7 @@ pub mod resample;
 pub mod ring;
 pub mod shape;
 pub mod stretch;
+mod watch;
 
 pub use analyse::{Analysis, analyse};
 pub use control::{Player, Status};
@@ -28,3 +30,4 @@ pub use decode::{Arriving, Decoder, Source};
 pub use error::PlayerError;
 pub use machine::Phase;
 pub use output::OutputChoice;
+pub use watch::PATIENCE;

@@ -107,6 +107,8 @@ pub enum Event {
         /// Why.
         error: PlayerError,
     },
+    /// The decode thread did not come back from a recording and was left behind, with what it held.
+    DecoderStuck,
     /// A device is open.
     DeviceOpened,
     /// No device can be opened.
@@ -380,6 +382,14 @@ impl State {
             Event::FillFailed { epoch, error } if epoch == self.epoch => {
                 self.phase = Phase::Failed(error);
                 vec![Effect::Run(false), self.hush()]
+            }
+            // The recording is not touched again; the next load finds a thread and a device of its own.
+            Event::DecoderStuck => {
+                self.ticket += 1;
+                self.phase = Phase::Failed(PlayerError::Endless);
+                self.extent = None;
+                self.device_open = false;
+                vec![Effect::Run(false), Effect::CloseDevice, self.hush()]
             }
             Event::DeviceOpened => {
                 self.device_open = true;

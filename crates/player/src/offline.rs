@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::decode::{Decoder, Source};
 use crate::error::PlayerError;
 use crate::passage::Passage;
+use crate::watch::{self, Pulse};
 
 /// What to render.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,8 +68,18 @@ pub fn render(
 /// under its name only when it is complete.
 ///
 /// # Errors
-/// As [`render`], and `Write` when the file cannot be written.
+/// As [`render`], `Write` when the file cannot be written, and `Endless` when decoding does not come to an end.
 pub fn write_wav(source: Box<dyn Source>, options: &RenderOptions, path: &Path) -> Result<Rendered, PlayerError> {
+    let (options, path) = (*options, path.to_owned());
+    watch::watched(move |pulse| write_watched(watch::watched_source(source, pulse), &options, &path, pulse))
+}
+
+fn write_watched(
+    source: Box<dyn Source>,
+    options: &RenderOptions,
+    path: &Path,
+    pulse: &Pulse,
+) -> Result<Rendered, PlayerError> {
     let mut decoder = Decoder::open(source)?;
     let spec = hound::WavSpec {
         channels: decoder.facts().channels,
@@ -79,7 +90,7 @@ pub fn write_wav(source: Box<dyn Source>, options: &RenderOptions, path: &Path) 
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = std::path::PathBuf::from(part);
-    let rendered = write_part(&mut decoder, options, spec, &part);
+    let rendered = write_part(&mut decoder, options, spec, &part, pulse);
     let placed = rendered.and_then(|rendered| {
         std::fs::rename(&part, path).map_err(write_error)?;
         Ok(rendered)
@@ -96,16 +107,23 @@ fn write_part(
     options: &RenderOptions,
     spec: hound::WavSpec,
     path: &Path,
+    pulse: &Pulse,
 ) -> Result<Rendered, PlayerError> {
-    let file = File::create(path).map_err(write_error)?;
+    // A link that somebody planted under this name is removed, never written through.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(write_error(error)),
+        _ => {}
+    }
+    let file = File::create_new(path).map_err(write_error)?;
     let mut wav = hound::WavWriter::new(BufWriter::new(file), spec).map_err(|error| hound_error(&error))?;
-    let rendered = render_from(decoder, options, &mut |block| {
+    let mut write = |block: &[f32]| {
         for sample in block {
             wav.write_sample(to_i16(*sample)).map_err(|error| hound_error(&error))?;
         }
         Ok(())
-    })?;
-    wav.finalize().map_err(|error| hound_error(&error))?;
+    };
+    let rendered = render_from(decoder, options, &mut |block| pulse.rest(|| write(block)))?;
+    pulse.rest(|| wav.finalize()).map_err(|error| hound_error(&error))?;
     Ok(rendered)
 }
 

@@ -17,7 +17,7 @@ use super::arriving::Arriving;
 use super::intake::{Hold, Writing};
 use super::ledger::Arrived;
 use super::runner::Inside;
-use super::{Analysed, failure, room};
+use super::{Analysed, NotAnalysed, failure, room};
 use crate::store::table::recording_parts::{self, PartRow};
 use crate::store::table::recordings::{Analysis, StoredFile};
 use crate::upstream::{Piece, Presence, SameFile, UpstreamError, Validator};
@@ -479,12 +479,12 @@ async fn look(inside: &Arc<Inside>, whole: &Arriving) -> Looked {
                 return Looked::Not(Failure::Permanent(Reason::Code(error.code())));
             }
         };
-        // A recording whose waveform cannot be drawn is still a recording.
-        let analysed = inside.parts.analyst.analyse(Box::new(whole.cursor()));
-        if analysed.is_err() {
-            tracing::warn!("a recording could not be analysed");
+        match inside.parts.analyst.analyse(Box::new(whole.cursor())) {
+            Ok(analysed) => Looked::Sound(facts, Some(analysed)),
+            Err(NotAnalysed::NotPlayed) => Looked::Unsupported(facts.codec),
+            // A recording whose waveform cannot be drawn is still a recording.
+            Err(NotAnalysed::NotDecoded) => Looked::Sound(facts, None),
         }
-        Looked::Sound(facts, analysed.ok())
     });
     looked.await.unwrap_or(Looked::Not(Failure::Passing { code: Code::Internal, retry_after_ms: None }))
 }

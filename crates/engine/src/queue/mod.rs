@@ -43,10 +43,16 @@ pub struct Analysed {
     pub damaged_packets: u32,
 }
 
-/// The sound could not be analysed. The recording is kept all the same.
+/// Why a sound could not be analysed. The recording is kept all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sound could not be analysed")]
-pub struct NotAnalysed;
+pub enum NotAnalysed {
+    /// What was tried may sound in parts: the recording stands without a waveform.
+    #[error("the sound could not be analysed")]
+    NotDecoded,
+    /// It is nothing that is played here, or its decoding does not come to an end.
+    #[error("the sound cannot be played")]
+    NotPlayed,
+}
 
 /// Hears a recording once, when it has arrived. Implemented where the player is known.
 pub trait Analyst: Send + Sync + 'static {

@@ -1,5 +1,6 @@
 //! From the CRM into the library and the vault, against the sandbox over real connections.
 
+mod bad_sound;
 mod breaker;
 mod fetching;
 mod lead_pages;

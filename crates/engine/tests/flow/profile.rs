@@ -28,9 +28,9 @@ pub struct Ear {
 impl Analyst for Ear {
     fn analyse(&self, mut sound: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
         let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut sound, &mut bytes).map_err(|_| NotAnalysed)?;
+        std::io::Read::read_to_end(&mut sound, &mut bytes).map_err(|_| NotAnalysed::NotDecoded)?;
         self.heard.fetch_add(1, Ordering::SeqCst);
-        if self.deaf { Err(NotAnalysed) } else { Ok(Analysed { peaks: vec![1, 2], ..Analysed::default() }) }
+        if self.deaf { Err(NotAnalysed::NotDecoded) } else { Ok(Analysed { peaks: vec![1, 2], ..Analysed::default() }) }
     }
 }
 
@@ -58,7 +58,13 @@ pub fn options(script: &str) -> Options {
 }
 
 pub fn limits() -> Limits {
-    Limits { idle: Duration::from_millis(1_500), json: Duration::from_secs(20), ..Limits::default() }
+    Limits {
+        idle: Duration::from_millis(1_500),
+        json: Duration::from_secs(20),
+        low_speed: Duration::from_secs(2),
+        low_speed_bytes: 2 * 1024,
+        ..Limits::default()
+    }
 }
 
 impl Profile {

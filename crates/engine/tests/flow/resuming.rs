@@ -60,7 +60,7 @@ impl Analyst for Listening {
     fn analyse(&self, _: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
         self.begun.send(()).expect("somebody waits");
         let _ = self.until.lock().expect("one at a time").recv(); // hung up: it may stop as well
-        Err(NotAnalysed)
+        Err(NotAnalysed::NotDecoded)
     }
 }
 

@@ -1,11 +1,14 @@
 //! Files that were made to hurt: an error or sound, never a panic.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use aftercall_domain::error::Code;
-use aftercall_player::{Decoder, PlayerError, analyse};
+use aftercall_player::{Decoder, PATIENCE, Phase, PlayerError, analyse};
 
-use crate::support::{RECORDINGS, audio};
+use crate::support::{RECORDINGS, audio, player, source, until};
 
 /// Decodes all of it. Returns samples, or why not.
 fn decoded(bytes: Vec<u8>) -> Result<usize, PlayerError> {
@@ -24,8 +27,9 @@ fn decoded(bytes: Vec<u8>) -> Result<usize, PlayerError> {
 #[test]
 fn the_hostile_files_end_in_an_error_or_in_sound() {
     let mut seen = 0;
-    for entry in std::fs::read_dir(audio("hostile")).expect("the hostile files") {
-        let path = entry.expect("an entry").path();
+    let entries = std::fs::read_dir(audio("hostile")).expect("the hostile files");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "bin")) {
         let bytes = std::fs::read(&path).expect("a file");
         let outcome = decoded(bytes.clone());
         println!("{}: {outcome:?}", path.display());
@@ -75,4 +79,64 @@ fn what_is_no_recording_is_refused_by_its_cause() {
         let error = decoded(bytes.to_vec()).expect_err("refused");
         assert_eq!(error.code(), code, "{error:?}");
     }
+}
+
+/// A recording on which decoding does not come to an end: going on from its middle never comes back, as an endless loop
+/// in a decoder would not, until the test lets go of it.
+struct Endless {
+    bytes: Cursor<Vec<u8>>,
+    from: u64,
+    let_go: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Read for Endless {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(buf)
+    }
+}
+
+impl Seek for Endless {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = self.bytes.seek(to)?;
+        if at >= self.from && to != SeekFrom::End(0) {
+            let _ = self.let_go.lock().expect("no panic").recv();
+        }
+        Ok(at)
+    }
+}
+
+#[test]
+fn a_decoder_that_does_not_come_back_is_left_and_the_next_recording_plays() {
+    let (let_go, held) = channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let bytes = std::fs::read(audio("call-dual-20s.wav")).expect("a fixture");
+    let endless = |from| Endless { bytes: Cursor::new(bytes.clone()), from, let_go: Arc::clone(&held) };
+    let began = Instant::now();
+    let spent = || began.elapsed();
+    assert_eq!(analyse(Box::new(endless(100_000))).map(drop), Err(PlayerError::Endless));
+    assert!((PATIENCE..PATIENCE + Duration::from_secs(10)).contains(&spent()), "{:?}", spent());
+
+    let (player, headless) = player(8_000);
+    // From its middle: it opens, begins to sound, and stops for ever.
+    player.load(Box::new(endless(100_000)), 0, true);
+    until(&player, |status| status.phase == Phase::Playing);
+    let failed = until(&player, |status| {
+        headless.step(8_000);
+        matches!(status.phase, Phase::Failed(_))
+    });
+    assert_eq!(failed.phase, Phase::Failed(PlayerError::Endless));
+    // Commands are answered meanwhile and after.
+    assert_eq!(player.play().phase, failed.phase);
+    player.load(source("call-mono-5s.wav"), 0, true);
+    until(&player, |status| status.phase == Phase::Playing);
+    let heard = headless.step(16_000);
+    assert!(heard.iter().any(|sample| *sample != 0.0), "silence");
+
+    // From its first byte: it does not even open.
+    player.load(Box::new(endless(0)), 0, true);
+    until(&player, |status| status.phase == Phase::Failed(PlayerError::Endless));
+    player.load(source("call-mono-5s.wav"), 0, true);
+    until(&player, |status| status.phase == Phase::Playing);
+    player.close();
+    drop(let_go);
 }

@@ -257,7 +257,7 @@ struct Deaf;
 
 impl Analyst for Deaf {
     fn analyse(&self, _: Box<dyn Sound>) -> Result<Analysed, NotAnalysed> {
-        Err(NotAnalysed)
+        Err(NotAnalysed::NotDecoded)
     }
 }
 

@@ -4,11 +4,12 @@
 //! In no shipped program. The short form is this crate's test; the long one is `cargo xtask fuzz`.
 #![deny(missing_docs)]
 
+pub mod alone;
 mod edit;
 mod run;
 mod targets;
 
-pub use run::{Finding, Limits, Report, run};
+pub use run::{Finding, Limits, Report, changed_inputs, run};
 pub use targets::{TARGETS, Target};
 
 use peak_alloc::PeakAlloc;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -69,11 +70,10 @@ pub fn run(target: &Target, cases: u64, time: Duration, seed: u64, limits: Limit
     let start = Instant::now();
     let mut batch = 0_u64;
     while report.cases < cases || start.elapsed() < time {
-        let key: [u8; 32] = std::array::from_fn(|at| (seed ^ batch.rotate_left(32)).to_le_bytes()[at % 8] ^ at as u8);
         let left = u32::try_from(cases.saturating_sub(report.cases)).unwrap_or(BATCH);
         let count = if time.is_zero() { left.clamp(1, BATCH) } else { BATCH };
         let config = Config { cases: count, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &key));
+        let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &key(seed, batch)));
         let so_far = std::cell::RefCell::new(&mut report);
         let ran = runner.run(&change(), |change| {
             let input = changed(&seeds, &change, target.bytes_max);
@@ -94,6 +94,18 @@ pub fn run(target: &Target, cases: u64, time: Duration, seed: u64, limits: Limit
         batch += 1;
     }
     report
+}
+
+/// The first inputs that a seed makes of good ones, for those who judge them elsewhere.
+pub fn changed_inputs(seeds: &[Vec<u8>], seed: u64, count: usize) -> Vec<Vec<u8>> {
+    let mut runner =
+        TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &key(seed, 0)));
+    let changes = (0..count).filter_map(|_| change().new_tree(&mut runner).ok());
+    changes.map(|tree| changed(seeds, &tree.current(), usize::MAX)).collect()
+}
+
+fn key(seed: u64, batch: u64) -> [u8; 32] {
+    std::array::from_fn(|at| (seed ^ batch.rotate_left(32)).to_le_bytes()[at % 8] ^ at as u8)
 }
 
 /// Judges one input; what it costs goes into the report.

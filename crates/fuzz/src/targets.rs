@@ -45,5 +45,11 @@ pub const TARGETS: &[Target] = &[
         bytes_max: 300,
         floor_per_s: None,
     },
-    Target { name: "decode", seeds: sound::decode_seeds, judge: sound::decoded, bytes_max: 40_000, floor_per_s: None },
+    Target {
+        name: "decode",
+        seeds: sound::decode_seeds,
+        judge: sound::decoded,
+        bytes_max: 40_000,
+        floor_per_s: Some(20_000),
+    },
 ];

@@ -91,7 +91,11 @@ const FAULTS: &[(&str, &str, From)] = &[
     ("F4", "n-th system call fails", From::Campaign("F4")),
     ("F5", "power loss of our files", From::Campaign("F5")),
     ("F6", "truncated body", From::Tests("aftercall-engine", &["--test", "flow"], &["fetching::"])),
-    ("F7", "slow, or silent", From::Tests("aftercall-engine", &["--test", "twilio"], &["drips::"])),
+    (
+        "F7",
+        "slow, or silent",
+        From::Tests("aftercall-engine", &["--test", "twilio", "--test", "flow"], &["drips::", "that_drips"]),
+    ),
     ("F8", "wrong length or range", From::Tests("aftercall-engine", &["--test", "flow"], &["range", "length"])),
     ("F9", "Retry-After in ten shapes", From::Campaign("F9")),
     ("F10", "a storm of 502", From::Tests("aftercall-engine", &["--lib"], &["queue::simulation::days"])),
@@ -111,6 +115,7 @@ const FAULTS: &[(&str, &str, From)] = &[
     ("F20", "pages flipped", From::Campaign("F3")),
     ("F21", "every schema", From::Campaign("F3")),
     ("F22", "a page of 200 MB", From::Campaign("F22")),
+    ("T11", "files made outside", From::Campaign("T11")),
     ("F24", "sound device goes and comes", From::Nothing),
 ];
 

@@ -1,7 +1,7 @@
 //! System calls that kill or fail, by strace (F4): the n-th write or sync of a sync and of an upgrade.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aftercall_sandbox::{Options, Sandbox};
@@ -46,6 +46,24 @@ pub fn can_trace() -> bool {
     Command::new("strace").args(["-o", "/dev/null", "true"]).status().is_ok_and(|status| status.success())
 }
 
+/// The same command, with every such call of it and of what it starts written into `log`, paths included.
+pub(crate) fn recorded(command: &Command, calls: &str, log: &Path) -> Command {
+    let log = log.to_string_lossy();
+    under_strace(command, &["-f", "-y", "-qq", "-s", "4096", "-e", &format!("trace={calls}"), "-o", &log])
+}
+
+fn under_strace(command: &Command, options: &[&str]) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(options).arg(command.get_program()).args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(key, value),
+            None => traced.env_remove(key),
+        };
+    }
+    traced
+}
+
 /// Holds the campaign.
 ///
 /// # Errors
@@ -62,18 +80,9 @@ pub fn run(plan: &Plan) -> Result<Report, Failure> {
 
 /// The n-th of one system call is made to fail; no `when` makes all from there on fail, as a full disk does.
 fn traced(command: &Command, call: &str, fault: &str, n: u32) -> Command {
-    let mut traced = Command::new("strace");
     let when = if fault == "error=ENOSPC" { format!("{n}+") } else { n.to_string() };
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-    traced.args(["-e", &format!("inject={call}:{fault}:when={when}")]);
-    traced.arg(command.get_program()).args(command.get_args());
-    for (key, value) in command.get_envs() {
-        match value {
-            Some(value) => traced.env(key, value),
-            None => traced.env_remove(key),
-        };
-    }
-    traced
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fault}:when={when}"));
+    under_strace(command, &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
 }
 
 /// Goes through the n-th calls until nothing is hit any more.

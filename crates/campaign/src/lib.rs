@@ -15,6 +15,7 @@ mod power;
 pub mod program;
 pub mod row;
 mod sharing;
+mod traces;
 
 mod judge;
 mod zoo;

@@ -70,7 +70,7 @@ enum Command {
         /// Rows of each database
         #[arg(long, default_value_t = 10_000)]
         rows: u32,
-        /// Pages to flip
+        /// Databases to flip pages of
         #[arg(long, default_value_t = 100)]
         flips: u32,
     },
@@ -201,7 +201,7 @@ fn tell_migrations(report: &migrations::Report) -> bool {
         report.kills, report.missed, report.left_old, report.left_new
     );
     println!("moment of the kill, share of such an upgrade's time:\n{}", report.by_time);
-    println!("{} broken files, {} flipped pages", report.zoo, report.flips);
+    println!("{} broken files, {} databases with {} flipped pages", report.zoo, report.flips, report.pages);
     report.wrong.iter().take(40).for_each(|what| println!("  {what}"));
     println!("{} wrong", report.wrong.len());
     report.wrong.is_empty()

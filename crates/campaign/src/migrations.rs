@@ -25,7 +25,7 @@ pub struct Plan {
     pub seed: u64,
     /// Rows of each database.
     pub rows: u32,
-    /// Random pages that are damaged, one at a time.
+    /// Databases of which random pages are damaged.
     pub flips: u32,
     /// Tells how far it is.
     pub tell: fn(&str),
@@ -46,8 +46,10 @@ pub struct Report {
     pub by_time: Histogram,
     /// Broken files that were tried.
     pub zoo: u32,
-    /// Flipped pages that were tried.
+    /// Databases with flipped pages that were tried.
     pub flips: u32,
+    /// Pages of them that were flipped.
+    pub pages: u32,
     /// Whatever did not hold.
     pub wrong: Vec<String>,
 }

@@ -110,13 +110,17 @@ pub(crate) fn patience(plan: &Plan) -> Result<Row, Failure> {
         let asked_ms = now_ms();
         let fetching = spawn(scene.profile.command(&["fetch", sid]))?;
         let began = Instant::now();
+        let mut before_that = None;
         let next = loop {
+            // Looked at before the row: what stood there until the answer came is the time of the first try.
+            let was_asked = scene.asked(before, |one| one.path.starts_with("/api/recordings/")) > 0;
             let call = scene.profile.run(&["call", sid])?;
             let next = call.json["recordings"][0]["next_try_at"]
                 .as_str()
                 .and_then(|text| text.parse::<jiff::Timestamp>().ok());
-            let was_asked = scene.asked(before, |one| one.path.starts_with("/api/recordings/")) > 0;
-            if next.is_some() && was_asked || began.elapsed() > Duration::from_secs(20) {
+            let is_settled = next.is_some() && was_asked && next == before_that;
+            before_that = if was_asked { next } else { None };
+            if is_settled || began.elapsed() > Duration::from_secs(20) {
                 break next;
             }
             pause(Duration::from_millis(50));

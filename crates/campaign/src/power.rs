@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Command;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -226,17 +225,7 @@ pub(crate) fn row(plan: &Plan) -> Result<Row, Failure> {
     }
     let log = scene.profile.path("strace.log");
     let fetch = scene.profile.command(&[&["fetch"][..], &sids].concat());
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-y", "-qq", "-s", "4096", "-e", &format!("trace={CALLS}"), "-o"]).arg(&log);
-    traced.arg(fetch.get_program()).args(fetch.get_args());
-    for (key, value) in fetch.get_envs() {
-        if let Some(value) = value {
-            traced.env(key, value)
-        } else {
-            traced.env_remove(key)
-        };
-    }
-    let answer = finish(traced)?;
+    let answer = finish(faults::recorded(&fetch, CALLS, &log))?;
     if answer.code != Some(0) {
         return Err(Failure::Setup(format!("a fetch that nobody disturbs failed: {} {}", answer.json, answer.stderr)));
     }

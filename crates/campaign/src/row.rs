@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Failure, disk, downloads, faults, kills, migrations, network, power, sharing};
+use crate::{Failure, disk, downloads, faults, kills, migrations, network, power, sharing, traces};
 
 /// What is to be held.
 #[derive(Debug, Clone)]
@@ -58,6 +58,7 @@ pub fn hold(fault: &str, plan: &Plan) -> Result<Vec<Row>, Failure> {
         "F18" => one(sharing::locked(plan)),
         "F19" => one(sharing::instances(plan)),
         "F22" => one(network::big_page(plan)),
+        "T11" => one(traces::row(plan)),
         other => Err(Failure::Setup(format!("no code here makes {other}"))),
     }
 }
@@ -104,7 +105,7 @@ fn upgrades(plan: &Plan) -> Result<Vec<Row>, Failure> {
             fault: "F20",
             n: u64::from(report.flips),
             wrong: wrong(&is_of_page),
-            figure: "random pages flipped".into(),
+            figure: format!("databases, {} random pages of them flipped", report.pages),
         },
         Row {
             fault: "F21",

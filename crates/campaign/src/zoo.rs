@@ -514,7 +514,7 @@ fn locked(profile: &Profile, path: &Path) -> Result<Vec<String>, Failure> {
     Ok(wrong)
 }
 
-/// F20: one random page of a plain or sealed database damaged. Whatever the program makes of it, it says so, and a
+/// F20: random pages of a plain or sealed database damaged, one to nineteen, ten on average. Whatever the program makes of it, it says so, and a
 /// file that it refuses is the file that it was.
 pub(crate) fn flips(plan: &Plan, profile: &Profile, rng: &mut StdRng, report: &mut Report) -> Result<(), Failure> {
     let key = old::database_key(&profile.key_file())?;
@@ -535,12 +535,16 @@ pub(crate) fn flips(plan: &Plan, profile: &Profile, rng: &mut StdRng, report: &m
     fs::create_dir(&folder).map_err(Failure::file(&folder))?;
     for n in 0..plan.flips {
         let mut bytes = read(&templates[n as usize % templates.len()])?;
-        let page = rng.random_range(0..bytes.len() / 4096) * 4096;
-        let at = page + rng.random_range(0..4096 - 64);
-        let length = rng.random_range(1..64);
-        for byte in &mut bytes[at..at + length] {
-            *byte ^= rng.random_range(1..=255u8);
+        let pages = 1 + n * 7 % 19;
+        for _ in 0..pages {
+            let page = rng.random_range(0..bytes.len() / 4096) * 4096;
+            let at = page + rng.random_range(0..4096 - 64);
+            let length = rng.random_range(1..64);
+            for byte in &mut bytes[at..at + length] {
+                *byte ^= rng.random_range(1..=255u8);
+            }
         }
+        report.pages += pages;
         let path = folder.join(format!("{n}.db"));
         write(&path, &bytes)?;
         report.flips += 1;
@@ -553,7 +557,7 @@ pub(crate) fn flips(plan: &Plan, profile: &Profile, rng: &mut StdRng, report: &m
             if answer.code == Some(1) && answer.word() == "internal" {
                 wrong.push(format!("db {what} has no word for it: {}", answer.json["error"]["message"]));
             }
-            report.wrong.extend(wrong.into_iter().map(|what| format!("flip {n} at {at}: {what}")));
+            report.wrong.extend(wrong.into_iter().map(|what| format!("flip {n}, {pages} pages: {what}")));
         }
         fs::remove_file(&path).map_err(Failure::file(&path))?;
     }

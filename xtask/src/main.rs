@@ -23,6 +23,7 @@ mod run;
 mod setup;
 mod shim;
 mod stage;
+mod supply;
 mod test;
 
 use std::future::Future;
@@ -75,6 +76,12 @@ enum Command {
     Bundle(bundle::Asked),
     /// Checks who imports whom
     Arch,
+    /// Judges licences, sources and versions of everything that is shipped, and lists it (needs cargo-deny)
+    Supply {
+        /// Look up known faults too; asks the network
+        #[arg(long)]
+        advisories: bool,
+    },
     /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, or stretched speech beside libsonic and others
     Bench(bench::Asked),
     /// Breaks the real programs and judges what is left: kills, old databases, failing system calls
@@ -97,6 +104,7 @@ fn main() -> ExitCode {
         Command::Gen { check } => r#gen::r#gen(check),
         Command::Bundle(asked) => setup::setup().and_then(|()| bundle::bundle(&asked)),
         Command::Arch => arch::arch(),
+        Command::Supply { advisories } => supply::supply(advisories),
         Command::Bench(asked) => bench::bench(&asked),
         Command::Campaign { which } => campaign::campaign(&which.unwrap_or_default()),
     };

@@ -87,6 +87,7 @@ const DEFAULTS: Settings = {
   time_zone: 'Asia/Jerusalem',
   keys: { singles: true, remapped: [] },
   notifications: true,
+  rewind: 'gentle',
 };
 const NOT_SYNCED: SyncState = {
   phase: 'never',

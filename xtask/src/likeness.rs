@@ -67,6 +67,13 @@ impl Clip {
         Clip { rate_hz: self.rate_hz, channels }
     }
 
+    /// So many frames from one on; fewer where it ends before.
+    pub fn part(&self, from: usize, frames: usize) -> Self {
+        let end = (from + frames).min(self.frames());
+        let channels = self.channels.iter().map(|channel| channel[from.min(end)..end].to_vec()).collect();
+        Clip { rate_hz: self.rate_hz, channels }
+    }
+
     /// As many channels as asked: one voice on all sides, or the mean of all.
     fn with_channels(&self, count: usize) -> Vec<Vec<f32>> {
         if self.channels.len() == count {

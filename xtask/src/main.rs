@@ -14,6 +14,7 @@ mod r#gen;
 mod judge;
 mod licences;
 mod likeness;
+mod listen;
 mod page;
 mod paths;
 mod pictures;

@@ -8,6 +8,7 @@ use aftercall_domain::call::{Direction, Outcome};
 use aftercall_domain::error::Code;
 use aftercall_domain::outbox::Phase;
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::rewind::Rewind;
 use aftercall_domain::sides::Side;
 use aftercall_domain::standing::{Action, Next, Play, Standing};
 use aftercall_domain::status::StatusColour;
@@ -182,6 +183,8 @@ contract! {
     storage_evict: Nothing => StorageView;
     /// The waveform of a recording that is here.
     recording_peaks: PeaksAsk => PeaksView;
+    /// Who speaks when in a recording that is or was here, and what skipping silence leaves out of it.
+    recording_turns: RecordingAsk => TurnsView;
     /// The two channels of every recording of this one's source are the other way round than they were taken.
     recording_swap_sides: RecordingAsk => Nothing;
     /// Puts a recording into the player; one that is not here is asked for first.
@@ -192,10 +195,56 @@ contract! {
     player_pause: Nothing => PlayerState;
     /// Jumps.
     player_seek: PlayerSeekAsk => PlayerState;
-    /// Sets the speed, and keeps it for later calls.
+    /// Jumps from what is heard now; asked again and again it adds up.
+    player_seek_by: PlayerSeekByAsk => PlayerState;
+    /// Jumps to a tenth of the recording.
+    player_tenth: PlayerTenthAsk => PlayerState;
+    /// Jumps to where a speaker begins; where there is no such turn it goes on.
+    player_turn: PlayerTurnAsk => PlayerState;
+    /// Goes back to before the last jump; steps that follow each other within three seconds are one.
+    player_undo: Nothing => PlayerState;
+    /// Five seconds back and slower, then on as before.
+    player_say_again: Nothing => PlayerState;
+    /// A step with the stretch that goes round and round.
+    player_repeat: PlayerRepeatAsk => PlayerState;
+    /// Sets the speed, in steps of 0.05, and keeps it for later calls.
     player_speed: PlayerSpeedAsk => PlayerState;
-    /// Sets the loudness.
+    /// Sets the loudness, keeps it, and ends a mute.
     player_volume: PlayerVolumeAsk => PlayerState;
+    /// No sound, or sound again; the loudness stays what it is.
+    player_mute: PlayerSwitchAsk => PlayerState;
+    /// Leaves silences out, and keeps that for later calls.
+    player_skip_silence: PlayerSwitchAsk => PlayerState;
+    /// Only one channel of this call, in both ears.
+    player_solo: PlayerSoloAsk => PlayerState;
+    /// How loud one channel of this call is.
+    player_gain: PlayerGainAsk => PlayerState;
+    /// The devices that sound can go to.
+    player_devices: Nothing => DevicesView;
+    /// Chooses a device and keeps that; what plays goes on there.
+    player_device: PlayerDeviceAsk => DevicesView;
+    /// Plays the first call that waits in the queue; `not_found` where none does.
+    player_next: Nothing => PlayerState;
+    /// Plays the call that was in the player before this one; `not_found` where there was none.
+    player_previous: Nothing => PlayerState;
+    /// What waits to be listened to. At the end of a call the first of it starts by itself.
+    queue_read: Nothing => QueueView;
+    /// Has recordings wait.
+    queue_add: QueueAddAsk => QueueView;
+    /// Takes one out.
+    queue_remove: RecordingAsk => QueueView;
+    /// Moves one to another place.
+    queue_move: QueueMoveAsk => QueueView;
+    /// Nothing waits any more.
+    queue_clear: Nothing => QueueView;
+    /// Bookmarks of a call, and where notes were written in it.
+    marks_read: CallAsk => MarksView;
+    /// Sets a bookmark.
+    mark_add: MarkAddAsk => MarksView;
+    /// Gives a bookmark another name; a note is changed where notes are.
+    mark_rename: MarkRenameAsk => Nothing;
+    /// Takes a mark off this device; a note that was sent stays with its lead.
+    mark_delete: MarkAsk => Nothing;
     /// What the player does.
     player_state: Nothing => PlayerState;
     /// Which steps the doctor takes. Works over a refused start, too.
@@ -230,6 +279,8 @@ pub fn typescript() -> Vec<(&'static str, String)> {
     let outcomes = [Outcome::Answered, Outcome::Missed, Outcome::Busy, Outcome::Failed, Outcome::Live, Outcome::Other];
     text.push_str(&words("Outcome", "What came of a call.", outcomes.map(Outcome::as_str)));
     text.push_str(&words("Side", "Who speaks on a channel.", [Side::Agent, Side::Customer].map(Side::as_str)));
+    let rewinds = Rewind::ALL.map(Rewind::as_str);
+    text.push_str(&words("Rewind", "How far a recording goes back after a pause.", rewinds));
     text.push_str(&words("StatusColour", "Hue of a lead's status.", StatusColour::ALL.map(StatusColour::as_str)));
     text.push_str(&words("DraftPhase", "Where a note that is not sent yet stands.", Phase::ALL.map(Phase::as_str)));
     text.push_str(&words("DoctorStep", "A step of the doctor's.", doctor::Step::ALL.map(doctor::Step::as_str)));

@@ -1,6 +1,7 @@
 //! What crosses to the window. Ids are strings, times and lengths are numbers with their unit in the name,
 //! words come from closed lists. Sentences are the window's own, in Hebrew and English.
 
+pub use crate::deck::dto::*;
 pub use crate::keys::dto::*;
 pub use crate::settings::dto::*;
 use aftercall_domain::call::{Direction, Outcome};
@@ -647,96 +648,13 @@ pub struct PeaksView {
     pub sides: Vec<Side>,
 }
 
-/// Put a recording into the player; one that is not here is asked for first and starts when it has arrived.
-#[derive(Debug, Clone, Deserialize, TS)]
-pub struct PlayerLoadAsk {
-    /// The recording.
-    pub id: String,
-    /// Start at once, or only stand ready.
-    pub play: bool,
-}
-
-/// Where to go.
-#[derive(Debug, Clone, Deserialize, TS)]
-pub struct PlayerSeekAsk {
-    /// Media time.
-    #[ts(type = "number")]
-    pub position_ms: i64,
-}
-
-/// How fast.
-#[derive(Debug, Clone, Deserialize, TS)]
-pub struct PlayerSpeedAsk {
-    /// 0.5 to 3.
-    pub speed: f64,
-}
-
-/// How loud.
-#[derive(Debug, Clone, Deserialize, TS)]
-pub struct PlayerVolumeAsk {
-    /// 0 to 1.
-    pub volume: f64,
-}
-
-/// What the player does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "snake_case")]
-pub enum PlayerPhase {
-    /// Nothing chosen.
-    Empty,
-    /// Chosen, and the recording is not here yet: its own state says what is going on.
-    Waiting,
-    /// Being opened.
-    Loading,
-    /// Sounding.
-    Playing,
-    /// Would sound, and waits for what comes next to arrive; goes on by itself.
-    Buffering,
-    /// Standing still.
-    Paused,
-    /// Played to its end.
-    Ended,
-    /// Cannot be played; `error` says why.
-    Failed,
-}
-
-/// The player, as the dock shows it. The window moves the head on by itself between two of these.
-#[derive(Debug, Clone, PartialEq, Serialize, TS)]
-pub struct PlayerState {
-    /// What it does.
-    pub phase: PlayerPhase,
-    /// The call that is in it.
-    pub call: Option<CallRow>,
-    /// Media time that is being heard.
-    #[ts(type = "number")]
-    pub position_ms: i64,
-    /// Exact length; 0 while unknown.
-    #[ts(type = "number")]
-    pub duration_ms: i64,
-    /// The length is an estimate: the recording is still arriving.
-    pub duration_estimated: bool,
-    /// While the recording is arriving: the stretches of it that are here, begin and end as parts of the whole (0 to 1),
-    /// in order. Null when it is here or nothing of it is.
-    pub here: Option<Vec<[f64; 2]>>,
-    /// Speed, 0.5 to 3.
-    pub speed: f64,
-    /// Loudness, 0 to 1.
-    pub volume: f64,
-    /// Why it cannot play: an error code (`no_output_device`, `unsupported_audio`, `damaged` …).
-    #[ts(type = "Code | null")]
-    pub error: Option<Code>,
-    /// Grows with every change, so that a late answer is recognised.
-    #[ts(type = "number")]
-    pub revision: u64,
-}
-
 /// What the app tells the window, over one channel, at most ten times a second.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum AppEvent {
     /// Rows changed: ask again what carries one of these tags.
     Changed {
-        /// `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`.
+        /// `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`, `marks`, `queue`.
         tags: Vec<String>,
     },
     /// The player changed.

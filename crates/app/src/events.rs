@@ -93,7 +93,7 @@ impl Events {
 }
 
 /// Everything: for a listener that missed some news.
-const ALL: [Tag; 9] = [
+const ALL: [Tag; 11] = [
     Tag::Calls,
     Tag::Leads,
     Tag::Appointments,
@@ -103,6 +103,8 @@ const ALL: [Tag; 9] = [
     Tag::Settings,
     Tag::Account,
     Tag::Outbox,
+    Tag::Marks,
+    Tag::Queue,
 ];
 
 fn note(

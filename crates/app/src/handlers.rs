@@ -15,7 +15,7 @@ use crate::rules::Rules;
 use crate::start::{App, Boot, Refusal};
 use crate::storage::dto::*;
 use crate::views::{CallsMarkAsk, SavedViews};
-use crate::{desktop, doctor, lead_page, notes, rows, settings, sides, sound, storage};
+use crate::{desktop, doctor, lead_page, marks, notes, rows, settings, sides, sound, storage};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -323,6 +323,10 @@ pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksV
     sound::peaks_view(app(boot)?.library(), &ask.id.parse()?, ask.buckets).await
 }
 
+pub(crate) async fn recording_turns(boot: &Boot, ask: RecordingAsk) -> Result<TurnsView, AppError> {
+    sound::turns_view(app(boot)?.library(), &ask.id.parse()?).await
+}
+
 pub(crate) async fn recording_swap_sides(boot: &Boot, ask: RecordingAsk) -> Result<Nothing, AppError> {
     sides::swap(app(boot)?.store(), &ask.id.parse()?).await?;
     Ok(Nothing {})
@@ -344,12 +348,107 @@ pub(crate) async fn player_seek(boot: &Boot, ask: PlayerSeekAsk) -> Result<Playe
     app(boot)?.deck()?.seek(ask.position_ms).await
 }
 
+pub(crate) async fn player_seek_by(boot: &Boot, ask: PlayerSeekByAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.seek_by(ask.by_ms).await
+}
+
+pub(crate) async fn player_tenth(boot: &Boot, ask: PlayerTenthAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.tenth(ask.tenth).await
+}
+
+pub(crate) async fn player_turn(boot: &Boot, ask: PlayerTurnAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.turn(ask.by).await
+}
+
+pub(crate) async fn player_undo(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.undo_jump().await
+}
+
+pub(crate) async fn player_say_again(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.say_again().await
+}
+
+pub(crate) async fn player_repeat(boot: &Boot, ask: PlayerRepeatAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.repeat(ask).await
+}
+
+pub(crate) async fn player_mute(boot: &Boot, ask: PlayerSwitchAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_muted(ask.on).await
+}
+
+pub(crate) async fn player_skip_silence(boot: &Boot, ask: PlayerSwitchAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_skip_silence(ask.on).await
+}
+
+pub(crate) async fn player_solo(boot: &Boot, ask: PlayerSoloAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_solo(ask.channel).await
+}
+
+pub(crate) async fn player_gain(boot: &Boot, ask: PlayerGainAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_gain(ask.channel, ask.gain).await
+}
+
+pub(crate) async fn player_devices(boot: &Boot, _: Nothing) -> Result<DevicesView, AppError> {
+    app(boot)?.deck()?.devices().await
+}
+
+pub(crate) async fn player_device(boot: &Boot, ask: PlayerDeviceAsk) -> Result<DevicesView, AppError> {
+    app(boot)?.deck()?.set_device(ask.id).await
+}
+
 pub(crate) async fn player_speed(boot: &Boot, ask: PlayerSpeedAsk) -> Result<PlayerState, AppError> {
     app(boot)?.deck()?.set_speed(ask.speed).await
 }
 
 pub(crate) async fn player_volume(boot: &Boot, ask: PlayerVolumeAsk) -> Result<PlayerState, AppError> {
     app(boot)?.deck()?.set_volume(ask.volume).await
+}
+
+pub(crate) async fn player_next(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.next().await
+}
+
+pub(crate) async fn player_previous(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.previous().await
+}
+
+pub(crate) async fn queue_read(boot: &Boot, _: Nothing) -> Result<QueueView, AppError> {
+    app(boot)?.deck()?.queue().await
+}
+
+pub(crate) async fn queue_add(boot: &Boot, ask: QueueAddAsk) -> Result<QueueView, AppError> {
+    app(boot)?.deck()?.queue_add(ask).await
+}
+
+pub(crate) async fn queue_remove(boot: &Boot, ask: RecordingAsk) -> Result<QueueView, AppError> {
+    app(boot)?.deck()?.queue_remove(ask.id.parse()?).await
+}
+
+pub(crate) async fn queue_move(boot: &Boot, ask: QueueMoveAsk) -> Result<QueueView, AppError> {
+    app(boot)?.deck()?.queue_move(ask).await
+}
+
+pub(crate) async fn queue_clear(boot: &Boot, _: Nothing) -> Result<QueueView, AppError> {
+    app(boot)?.deck()?.queue_clear().await
+}
+
+pub(crate) async fn marks_read(boot: &Boot, ask: CallAsk) -> Result<MarksView, AppError> {
+    marks::read(app(boot)?.store(), ask.sid.parse()?).await
+}
+
+pub(crate) async fn mark_add(boot: &Boot, ask: MarkAddAsk) -> Result<MarksView, AppError> {
+    let app = app(boot)?;
+    marks::add(app.store(), ask, app.clock().now_ms()).await
+}
+
+pub(crate) async fn mark_rename(boot: &Boot, ask: MarkRenameAsk) -> Result<Nothing, AppError> {
+    marks::rename(app(boot)?.store(), ask).await?;
+    Ok(Nothing {})
+}
+
+pub(crate) async fn mark_delete(boot: &Boot, ask: MarkAsk) -> Result<Nothing, AppError> {
+    marks::delete(app(boot)?.store(), ask.id).await?;
+    Ok(Nothing {})
 }
 
 pub(crate) async fn player_state(boot: &Boot, _: Nothing) -> Result<PlayerState, AppError> {

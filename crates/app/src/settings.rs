@@ -2,9 +2,11 @@
 
 pub mod dto;
 
+use aftercall_domain::rewind::Rewind;
 use aftercall_domain::zone;
 use aftercall_engine::store::table::profile;
 use aftercall_engine::store::{Store, StoreError, Tag};
+use serde::Serialize;
 
 use crate::dto::{KeySettings, Language, Settings, Theme};
 use crate::errors::AppError;
@@ -14,6 +16,8 @@ const SPEED: &str = "player.speed";
 const VOLUME: &str = "player.volume";
 /// More keys than anybody has.
 const REMAPPED_MAX: usize = 200;
+const SKIP_SILENCE: &str = "player.skip_silence";
+const DEVICE: &str = "player.device";
 
 impl Default for Settings {
     /// Hebrew first, Israel time.
@@ -24,6 +28,7 @@ impl Default for Settings {
             time_zone: "Asia/Jerusalem".into(),
             keys: KeySettings::default(),
             notifications: true,
+            rewind: Rewind::default(),
         }
     }
 }
@@ -52,22 +57,53 @@ pub(crate) async fn write(store: &Store, settings: Settings) -> Result<Settings,
     Ok(settings)
 }
 
-/// Speed and loudness, as last set.
-pub(crate) async fn sound(store: &Store) -> Result<(f64, f64), AppError> {
-    let read = |conn: &_| -> Result<(Option<f64>, Option<f64>), StoreError> {
-        Ok((profile::get(conn, SPEED)?, profile::get(conn, VOLUME)?))
-    };
-    let (speed, volume) = store.read(read).await?;
-    Ok((speed.unwrap_or(1.0).clamp(0.5, 3.0), volume.unwrap_or(1.0).clamp(0.0, 1.0)))
+/// How sound was last set, for later calls and starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sound {
+    /// 0.5 to 3.
+    pub speed: f64,
+    /// 0 to 1.
+    pub volume: f64,
+    /// Silences are left out.
+    pub skip_silence: bool,
+    /// The chosen output device; none = the system's default.
+    pub device: Option<String>,
 }
 
-/// Remembers speed and loudness for later calls and starts.
-pub(crate) async fn keep_sound(store: &Store, speed: f64, volume: f64) -> Result<(), AppError> {
-    store
-        .write(move |tx, _| {
-            profile::set(tx, SPEED, &speed)?;
-            profile::set(tx, VOLUME, &volume)
+/// How sound was last set.
+pub(crate) async fn sound(store: &Store) -> Result<Sound, AppError> {
+    let read = |conn: &_| -> Result<Sound, StoreError> {
+        Ok(Sound {
+            speed: profile::get(conn, SPEED)?.unwrap_or(1.0_f64).clamp(0.5, 3.0),
+            volume: profile::get(conn, VOLUME)?.unwrap_or(1.0_f64).clamp(0.0, 1.0),
+            skip_silence: profile::get(conn, SKIP_SILENCE)?.unwrap_or(false),
+            device: profile::get(conn, DEVICE)?.flatten(),
         })
-        .await?;
-    Ok(())
+    };
+    Ok(store.read(read).await?)
+}
+
+/// Remembers one thing of it.
+async fn keep(store: &Store, key: &'static str, value: impl Serialize + Send + 'static) -> Result<(), AppError> {
+    Ok(store.write(move |tx, _| profile::set(tx, key, &value)).await?)
+}
+
+/// Remembers the speed.
+pub(crate) async fn keep_speed(store: &Store, speed: f64) -> Result<(), AppError> {
+    keep(store, SPEED, speed).await
+}
+
+/// Remembers the loudness.
+pub(crate) async fn keep_volume(store: &Store, volume: f64) -> Result<(), AppError> {
+    keep(store, VOLUME, volume).await
+}
+
+/// Remembers whether silences are left out.
+pub(crate) async fn keep_skip_silence(store: &Store, on: bool) -> Result<(), AppError> {
+    keep(store, SKIP_SILENCE, on).await
+}
+
+/// Remembers the output device.
+pub(crate) async fn keep_device(store: &Store, id: Option<String>) -> Result<(), AppError> {
+    keep(store, DEVICE, id).await
 }

@@ -1,4 +1,4 @@
-//! What can be done with a stored recording: open it, hear it into a file, export it, see who speaks when.
+//! What can be done with a stored recording: open it, export it, see its shape and who speaks when.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write as _};
@@ -9,15 +9,15 @@ use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::{Arriving, ArrivingCursor};
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, Analysis};
-use aftercall_media::{Peaks, Turns};
+use aftercall_media::{Peaks, Turn, Turns, cuts};
 use aftercall_player::Source;
 use aftercall_player::offline::{RenderOptions, write_wav};
 use sha2::{Digest as _, Sha256};
 
-use crate::dto::PeaksView;
+use crate::dto::{PeaksView, TurnView, TurnsView};
 use crate::errors::AppError;
 use crate::library::Library;
-use crate::report::{Exported, PeaksReport, Played, TurnLine, TurnsReport};
+use crate::report::{Exported, PeaksReport, TurnLine, TurnsReport};
 use crate::start::App;
 use crate::{placed, sides};
 
@@ -82,7 +82,7 @@ pub(crate) async fn open(library: &Library, id: &RecordingId) -> Result<Opened, 
     Ok(Opened { source: Box::new(reader.cursor()), duration_ms })
 }
 
-async fn analysis(library: &Library, id: &RecordingId) -> Result<(Analysis, i64), AppError> {
+pub(crate) async fn analysis(library: &Library, id: &RecordingId) -> Result<(Analysis, i64), AppError> {
     let asked = id.clone();
     let found =
         library.store.read(move |conn| Ok((recordings::get(conn, &asked)?, recordings::analysis(conn, &asked)?)));
@@ -108,6 +108,29 @@ pub(crate) async fn peaks_view(library: &Library, id: &RecordingId, buckets: u32
     })
 }
 
+/// Who speaks when, for the window.
+pub(crate) async fn turns_view(library: &Library, id: &RecordingId) -> Result<TurnsView, AppError> {
+    let (analysis, _) = analysis(library, id).await?;
+    let turns = turns(&analysis)?;
+    let cuts = cuts(&turns);
+    let line = |turn: &Turn| TurnView { channel: turn.channel, start_ms: turn.start_ms, end_ms: turn.end_ms };
+    Ok(TurnsView {
+        sides: sides::of_recording(&library.store, id, turns.channels).await?,
+        channels: turns.channels,
+        duration_ms: turns.duration_ms,
+        turns: turns.turns.iter().map(line).collect(),
+        saved_ms: cuts.iter().map(|cut| cut.length_ms()).sum(),
+        cuts: cuts.iter().map(|cut| [cut.start_ms, cut.end_ms]).collect(),
+        talk_ms: turns.talk_ms,
+        silence_ms: turns.silence_ms,
+        overlap_ms: turns.overlap_ms,
+    })
+}
+
+pub(crate) fn turns(analysis: &Analysis) -> Result<Turns, AppError> {
+    serde_json::from_str(&analysis.turns).map_err(|_| AppError::NotFound("turns"))
+}
+
 async fn peaks(library: &Library, id: &RecordingId) -> Result<Peaks, AppError> {
     let (analysis, _) = analysis(library, id).await?;
     // Our own bytes: what cannot be read was written by another version, and is made anew with the next download.
@@ -120,31 +143,6 @@ impl App {
         let asked = sid.clone();
         let listing = self.store().read(move |conn| calls::listing(conn, &asked)).await?;
         Ok(listing.ok_or(AppError::NotFound("call"))?.recording.id)
-    }
-
-    /// Writes what would be heard into a WAV file, as fast as it can.
-    ///
-    /// # Errors
-    /// `NotHere`; `InvalidInput` for a speed or a span that cannot be meant; `Output`.
-    pub async fn render(
-        &self,
-        sid: &CallSid,
-        speed: f64,
-        from_ms: i64,
-        to_ms: Option<i64>,
-        out: PathBuf,
-    ) -> Result<Played, AppError> {
-        let id = self.recording_of(sid).await?;
-        let source = open(self.library(), &id).await?.source;
-        let options = RenderOptions { speed, from_ms, to_ms };
-        let rendered = tokio::task::spawn_blocking(move || write_wav(source, &options, &out));
-        let rendered = rendered.await.map_err(|_| AppError::Panicked)??;
-        Ok(Played {
-            media_ms: rendered.media_ms,
-            output_ms: rendered.output_ms,
-            skipped_ms: rendered.skipped_ms,
-            underruns: rendered.underruns,
-        })
     }
 
     /// Writes the untouched original. The file appears under its name only when it is complete; one that was there is
@@ -192,7 +190,7 @@ impl App {
     pub async fn turns(&self, sid: &CallSid) -> Result<TurnsReport, AppError> {
         let id = self.recording_of(sid).await?;
         let (analysis, _) = analysis(self.library(), &id).await?;
-        let turns: Turns = serde_json::from_str(&analysis.turns).map_err(|_| AppError::NotFound("turns"))?;
+        let turns = turns(&analysis)?;
         let line = |turn: &aftercall_media::Turn| TurnLine {
             channel: turn.channel,
             start_ms: turn.start_ms,

@@ -650,6 +650,11 @@ impl App {
         &self.0.whole_bodies
     }
 
+    /// Where sound goes.
+    pub(crate) fn output(&self) -> OutputChoice {
+        self.0.options.output.clone()
+    }
+
     pub(crate) fn deck(&self) -> Result<&Deck, AppError> {
         self.0.deck.as_ref().ok_or(AppError::InvalidInput("there is no player without a window"))
     }

@@ -113,7 +113,7 @@ pub enum Command {
         #[arg(long)]
         pin: bool,
     },
-    /// Write what would be heard
+    /// Play, or write what would be heard
     Play {
         /// The call
         sid: CallSid,
@@ -126,9 +126,15 @@ pub enum Command {
         /// Seconds from the beginning; to the end where it is left out
         #[arg(long, value_name = "S")]
         to: Option<f64>,
-        /// The WAV file to write
+        /// Leave out where nobody speaks
+        #[arg(long)]
+        skip_silence: bool,
+        /// Only one side, in both ears
+        #[arg(long, value_name = "CHANNEL", value_parser = clap::value_parser!(u16).range(1..=2))]
+        solo: Option<u16>,
+        /// The WAV file to write, as fast as it can, instead of playing
         #[arg(long, value_name = "FILE.wav")]
-        out: PathBuf,
+        out: Option<PathBuf>,
     },
     /// Write the original, byte for byte; or a clip of it, as a WAV that is marked as one
     Export {

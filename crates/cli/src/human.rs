@@ -259,8 +259,16 @@ pub fn fetched(fetched: &FetchedAll) -> String {
     table(&rows)
 }
 
-pub fn played(played: &Played, out: &Path) -> String {
-    format!("{}: {} of {} heard", shown(out), clock(played.output_ms), clock(played.media_ms))
+pub fn rendered(rendered: &Played, out: &Path) -> String {
+    format!("{}: {}", shown(out), played(rendered))
+}
+
+pub fn played(played: &Played) -> String {
+    let skipped = match played.skipped_ms {
+        0 => String::new(),
+        skipped_ms => format!(", {} of silence left out", clock(skipped_ms)),
+    };
+    format!("{} of {} heard{skipped}", clock(played.output_ms), clock(played.media_ms))
 }
 
 pub fn exported(exported: &Exported, out: &Path) -> String {

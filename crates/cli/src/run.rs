@@ -1,9 +1,10 @@
 //! From the arguments to the app and back.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aftercall_app::keys::{self, NewPlace};
+use aftercall_app::listen::PlayAsk;
 use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
 use aftercall_app::start::{Access, App, Boot, StartOptions, SyncedAll};
@@ -12,6 +13,7 @@ use aftercall_app::twilio::TwilioSignIn;
 use aftercall_app::{database, doctor, leaving};
 use aftercall_domain::call::Direction;
 use aftercall_domain::error::Code;
+use aftercall_domain::ids::CallSid;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -289,13 +291,15 @@ async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failur
             let ask = AppointmentsAsk { from: from.clone(), to: to.clone(), calendar: *calendar };
             output.answer(&app.report_appointments(ask).await?, human::appointments)
         }
-        Command::Play { sid, speed, from, to, out } => {
-            let from_ms = milliseconds(*from)?;
-            let to_ms = to.map(milliseconds).transpose()?;
-            let waiting = progress::spinner("rendering");
-            let played = app.render(sid, *speed, from_ms, to_ms, out.clone()).await;
-            waiting.finish_and_clear();
-            output.answer(&played?, |played| human::played(played, out))
+        Command::Play { sid, speed, from, to, skip_silence, solo, out } => {
+            let ask = PlayAsk {
+                speed: *speed,
+                from_ms: milliseconds(*from)?,
+                to_ms: to.map(milliseconds).transpose()?,
+                skip_silence: *skip_silence,
+                solo: *solo,
+            };
+            play(app, sid, &ask, out.as_deref(), output).await
         }
         Command::Export { sid, out, from, to } => {
             let exported = match (from, to) {
@@ -312,6 +316,24 @@ async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failur
         Command::Peaks { sid, buckets } => output.answer(&app.peaks(sid, *buckets).await?, human::peaks),
         _ => Ok(()),
     }
+}
+
+/// Into a file where one is named, else out of the device; Ctrl-C ends it there.
+async fn play(app: &App, sid: &CallSid, ask: &PlayAsk, out: Option<&Path>, output: Output) -> Result<(), Failure> {
+    if let Some(out) = out {
+        let waiting = progress::spinner("rendering");
+        let played = app.render(sid, ask, out.to_owned()).await;
+        waiting.finish_and_clear();
+        return output.answer(&played?, |played| human::rendered(played, out));
+    }
+    let bar = progress::bar(0, "playing");
+    let moved = |position_ms: i64, duration_ms: i64| {
+        bar.set_length(duration_ms.unsigned_abs() / 1000);
+        bar.set_position(position_ms.unsigned_abs() / 1000);
+    };
+    let played = app.listen(sid, ask, interrupted(), moved).await;
+    bar.finish_and_clear();
+    output.answer(&played?, human::played)
 }
 
 /// A secret by the variable named, or by standard input.

@@ -20,6 +20,7 @@ pub mod outbox;
 pub mod phone;
 pub mod recording;
 pub mod retention;
+pub mod rewind;
 pub mod search;
 pub mod sides;
 pub mod standing;

@@ -12,8 +12,10 @@ pub mod read_at;
 pub mod respond;
 pub mod scan;
 pub mod sealed;
+pub mod silence;
 pub mod sniff;
 pub mod turns;
 
 pub use peaks::{Peaks, PeaksBuilder, PeaksError};
+pub use silence::{Cut, cuts};
 pub use turns::{Turn, Turns, TurnsBuilder};

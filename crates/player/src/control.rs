@@ -5,19 +5,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use aftercall_domain::clock::{Clock, Clocks, SystemClock, Went};
+use aftercall_media::Cut;
+
 use crate::decode::{Arriving, Media, Source};
 use crate::decode_thread::DecodeThread;
 use crate::error::PlayerError;
 use crate::fill::Order;
-use crate::machine::{Command, Effect, Event, Input, Phase, State};
+use crate::machine::{Command, Effect, Event, Input, Phase, State, Stop};
 use crate::output::{self, Health, OutputChoice, Stream};
+use crate::plan::as_us;
 use crate::render::Render;
 use crate::ring::{Link, ring};
+use crate::shape::Shape;
 
 /// Messages that may wait for the control thread. It never waits for a listener, so they are few; a sender waits.
 const INBOX: usize = 64;
 /// How often the control thread looks at what the callback left behind while there is a device.
 const TICK: Duration = Duration::from_millis(20);
+/// A control thread that was not served for so long slept with the computer: where the monotonic clock goes on in sleep
+/// the two clocks do not tell.
+const SLEPT_MS: i64 = 10_000;
 /// An output that breaks down so often before anything was heard counts as lost.
 const SILENT_BREAKDOWNS_MAX: u32 = 4;
 /// How often a position is reported while it moves; whoever shows it goes on by itself in between.
@@ -38,8 +46,24 @@ pub struct Status {
     pub buffering: bool,
     /// 0.5 to 3.
     pub speed: f64,
+    /// How fast media time goes by: the speed, or less while something is said again.
+    pub pace: f64,
     /// Linear gain, 0 to 1.
     pub volume: f32,
+    /// No sound whatever the volume.
+    pub muted: bool,
+    /// Silences are left out.
+    pub skipping: bool,
+    /// How the sides stand to each other.
+    pub shape: Shape,
+    /// The stretch that goes round and round, in milliseconds.
+    pub repeat: Option<(i64, i64)>,
+    /// A few seconds are being said again.
+    pub saying_again: bool,
+    /// Why it stands still without anybody having asked.
+    pub stopped_by: Option<Stop>,
+    /// The chosen device was not to be had, and it is another that is open.
+    pub elsewhere: bool,
     /// Milliseconds of sound that have gone out since the load.
     pub output_ms: i64,
     /// How often the device asked and nothing was ready, since the load.
@@ -69,6 +93,11 @@ impl Player {
     /// `on_status` is called on the control thread with every change, and with the position four times a second
     /// while it moves. It must return soon, and must not call back into this player: the call would wait for itself.
     pub fn start(output: OutputChoice, on_status: Box<dyn Fn(Status) + Send>) -> Self {
+        Self::start_by(output, Arc::new(SystemClock::new()), on_status)
+    }
+
+    /// As [`Player::start`], and tells a sleep, and how often a device is opened anew, by this clock.
+    pub fn start_by(output: OutputChoice, clock: Arc<dyn Clock>, on_status: Box<dyn Fn(Status) + Send>) -> Self {
         let (inbox, messages) = sync_channel(INBOX);
         let shown = Arc::new(Mutex::new(Status::of(&State::default())));
         let mirror = Arc::clone(&shown);
@@ -80,7 +109,12 @@ impl Player {
             let mut control = Control {
                 state: State::default(),
                 output,
+                device: None,
+                elsewhere: false,
                 stream: None,
+                looked: Clocks::of(&*clock),
+                watched: false,
+                clock,
                 rate_hz: 0,
                 decode,
                 events,
@@ -146,6 +180,46 @@ impl Player {
     /// Linear gain, 0 to 1.
     pub fn set_volume(&self, volume: f32) -> Status {
         self.send(Command::SetVolume(volume), None)
+    }
+
+    /// No sound, and the volume stays.
+    pub fn set_muted(&self, muted: bool) -> Status {
+        self.send(Command::SetMuted(muted), None)
+    }
+
+    /// Five seconds back and slower, then on as before.
+    pub fn say_again(&self) -> Status {
+        self.send(Command::SayAgain, None)
+    }
+
+    /// Round and round between two moments, in milliseconds; none = on to the end. From outside it goes to its beginning.
+    pub fn set_repeat(&self, repeat: Option<(i64, i64)>) -> Status {
+        self.send(Command::SetRepeat(repeat.map(|(a_ms, b_ms)| (as_us(a_ms), as_us(b_ms)))), None)
+    }
+
+    /// Leaves the silences out, of this recording and later ones.
+    pub fn set_skip(&self, skip: bool) -> Status {
+        self.send(Command::SetSkip(skip), None)
+    }
+
+    /// Tells where the silences of this recording are.
+    pub fn set_cuts(&self, cuts: Arc<[Cut]>) -> Status {
+        self.send(Command::SetCuts(cuts), None)
+    }
+
+    /// Only this channel of this recording, from 1; none = all.
+    pub fn set_solo(&self, channel: Option<u16>) -> Status {
+        self.send(Command::SetSolo(channel), None)
+    }
+
+    /// Linear gain of each channel of this recording.
+    pub fn set_gains(&self, gains: [f32; 2]) -> Status {
+        self.send(Command::SetGains(gains), None)
+    }
+
+    /// Another output device, by its id; none = the system's default. What plays goes on there.
+    pub fn set_device(&self, id: Option<String>) -> Status {
+        self.send(Command::SetDevice(id), None)
     }
 
     /// Lets go of recording and device.
@@ -227,7 +301,16 @@ struct Counters {
 struct Control {
     state: State,
     output: OutputChoice,
+    /// The chosen device; none = the system's default.
+    device: Option<String>,
+    /// It was not to be had.
+    elsewhere: bool,
     stream: Option<Box<dyn Stream>>,
+    clock: Arc<dyn Clock>,
+    /// What both clocks showed at the last look.
+    looked: Clocks,
+    /// At that look it was woken by time, too: what lies between is no waiting for somebody.
+    watched: bool,
     rate_hz: u32,
     decode: Option<DecodeThread>,
     events: SyncSender<Message>,
@@ -247,7 +330,7 @@ struct Control {
 impl Control {
     fn run(&mut self, messages: &Receiver<Message>) {
         loop {
-            let message = if self.stream.is_some() || self.is_decoding() {
+            let message = if self.stream.is_some() || self.is_decoding() || self.state.awaits_device() {
                 messages.recv_timeout(TICK)
             } else {
                 messages.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -286,6 +369,7 @@ impl Control {
         if self.link.ended_epoch() == self.state.epoch() {
             self.take(Input::Event(Event::Drained { epoch: self.state.epoch() }));
         }
+        self.look_at_the_clocks();
         let health = self.stream.as_ref().map_or(Health::Fine, |stream| stream.health());
         if self.link.frames() > self.base.frames {
             self.silent_breakdowns = 0;
@@ -296,13 +380,30 @@ impl Control {
                 tracing::warn!("the audio output broke down");
                 self.breakdowns += 1;
                 self.silent_breakdowns += 1;
-                self.take(Input::Event(Event::DeviceBroken));
+                self.take(Input::Event(Event::DeviceBroken { now_ms: self.looked.monotonic_ms }));
             }
             Health::Broken | Health::Lost => {
                 tracing::warn!("the audio output is gone");
-                self.take(Input::Event(Event::DeviceLost));
+                self.take(Input::Event(Event::DeviceLost { now_ms: self.looked.monotonic_ms, why: Stop::DeviceLost }));
             }
         }
+        if self.state.awaits_device() {
+            self.take(Input::Event(Event::Ticked { now_ms: self.looked.monotonic_ms }));
+        }
+    }
+
+    /// Whoever opens a laptop again is not asked to listen at once, and the device may have changed meanwhile.
+    fn look_at_the_clocks(&mut self) {
+        let now = Clocks::of(&*self.clock);
+        let before = std::mem::replace(&mut self.looked, now);
+        // Without a device it waits on its inbox, however long.
+        let is_watching = self.stream.is_some() || self.state.awaits_device();
+        let was_gone = now.monotonic_ms - before.monotonic_ms >= SLEPT_MS;
+        if is_watching && self.watched && (was_gone || Went::between(before, now) == Went::Ahead) {
+            tracing::info!("the computer slept");
+            self.take(Input::Event(Event::DeviceLost { now_ms: now.monotonic_ms, why: Stop::Slept }));
+        }
+        self.watched = is_watching;
     }
 
     fn take(&mut self, input: Input) {
@@ -332,10 +433,11 @@ impl Control {
                 self.link.set_epoch(epoch);
                 self.order(Order::Stop);
             }
-            Effect::Start { epoch, from_us, until_us, speed } => {
+            Effect::Start { epoch, plan } => {
                 self.link.set_epoch(epoch);
-                self.order(Order::Start { epoch, from_us, until_us, speed });
+                self.order(Order::Start { epoch, plan });
             }
+            Effect::ChooseDevice(device) => self.device = device,
             Effect::Run(running) => self.link.set_running(running),
             Effect::Volume(volume) => self.link.set_volume(volume),
         }
@@ -368,13 +470,18 @@ impl Control {
         let Some(decode) = self.decode.as_mut() else { return Event::DeviceMissing };
         let link = Arc::clone(&self.link);
         let mut rate_hz = 0;
-        let opened = output::open(&self.output, self.breakdowns, &mut |rate| {
+        let mut connect = |rate| {
             rate_hz = rate;
             let (producer, consumer) = ring(rate);
             // Fails only with the decode thread gone, and then there is silence.
             let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate });
             Render::new(consumer, Arc::clone(&link), rate)
-        });
+        };
+        let mut opened = output::open(&self.output, self.device.as_deref(), self.breakdowns, &mut connect);
+        self.elsewhere = self.device.is_some() && opened.is_err();
+        if self.elsewhere {
+            opened = output::open(&self.output, None, self.breakdowns, &mut connect);
+        }
         match opened {
             Ok(stream) => {
                 self.stream = Some(stream);
@@ -403,6 +510,7 @@ impl Control {
             output_ms: self.output_ms(),
             underruns: self.link.underruns() - self.base.underruns,
             revision: self.revision,
+            elsewhere: self.elsewhere,
             ..Status::of(&self.state)
         }
     }
@@ -411,7 +519,8 @@ impl Control {
     fn report(&mut self, before: &State) {
         let quiet = |state: &State| {
             let told = (state.phase().clone(), state.is_buffering(), state.duration_us(), state.is_estimate());
-            (told, state.speed(), state.volume(), state.epoch())
+            let how = (state.pace(), state.is_skipping(), state.shape(), state.repeat(), state.stopped_by());
+            (told, how, state.speed(), state.volume(), state.is_muted(), state.epoch())
         };
         let moved = before.position_us() != self.state.position_us();
         if quiet(before) == quiet(&self.state) && !(moved && self.reported.elapsed() >= REPORT_EVERY) {
@@ -425,6 +534,13 @@ impl Control {
     }
 }
 
+impl Default for Status {
+    /// Of a player that was given nothing yet.
+    fn default() -> Self {
+        Self::of(&State::default())
+    }
+}
+
 impl Status {
     fn of(state: &State) -> Self {
         Self {
@@ -434,16 +550,20 @@ impl Status {
             estimated: state.is_estimate(),
             buffering: state.is_buffering(),
             speed: state.speed(),
+            pace: state.pace(),
             volume: state.volume(),
+            muted: state.is_muted(),
+            skipping: state.is_skipping(),
+            shape: state.shape(),
+            repeat: state.repeat().map(|(a_us, b_us)| (as_ms(a_us), as_ms(b_us))),
+            saying_again: state.is_saying_again(),
+            stopped_by: state.stopped_by(),
+            elsewhere: false,
             output_ms: 0,
             underruns: 0,
             revision: 0,
         }
     }
-}
-
-fn as_us(ms: i64) -> u64 {
-    u64::try_from(ms).unwrap_or(0).saturating_mul(1000)
 }
 
 fn as_ms(us: u64) -> i64 {

@@ -15,6 +15,7 @@ use crate::decode::{Arriving, Decoder, Media};
 use crate::error::PlayerError;
 use crate::machine::Event;
 use crate::passage::Passage;
+use crate::plan::Plan;
 use crate::resample::Resample;
 use crate::ring::{BLOCK_FRAMES, Block, LANES};
 use crate::shape;
@@ -50,12 +51,8 @@ pub enum Order {
     Start {
         /// For this epoch.
         epoch: u64,
-        /// From here.
-        from_us: u64,
-        /// Up to here; none = to the end.
-        until_us: Option<u64>,
-        /// At this speed.
-        speed: f64,
+        /// What, and how.
+        plan: Plan,
     },
     /// Make nothing.
     Stop,
@@ -71,8 +68,11 @@ struct Filling {
     epoch: u64,
     passage: Passage,
     resample: Resample,
-    start_us: f64,
+    /// By how much the places in the recording were found to be off.
+    shift_us: f64,
     us_per_frame: f64,
+    /// The recording's.
+    frames_per_us: f64,
     /// Interleaved samples at the recording's rate.
     stretched: Vec<f32>,
     /// Interleaved samples at the device's rate that are in no block yet.
@@ -200,10 +200,10 @@ impl Worker {
                 self.filling = None;
                 self.attached = None;
             }
-            Order::Start { epoch, from_us, until_us, speed } => {
+            Order::Start { epoch, plan } => {
                 self.filling = None;
                 let (Some(decoder), Some(attached)) = (&mut self.decoder, &self.attached) else { return };
-                match Filling::begin(decoder, attached.rate_hz, epoch, (from_us, until_us), speed) {
+                match Filling::begin(decoder, attached.rate_hz, epoch, &plan) {
                     Ok(filling) => self.filling = Some(filling),
                     Err(error) => report(Event::FillFailed { epoch, error }),
                 }
@@ -246,7 +246,7 @@ impl Worker {
         }
         let shift_us = decoder.take_shift_frames() as f64 * 1e6 / f64::from(decoder.sample_rate_hz());
         if let Some(filling) = &mut self.filling {
-            filling.start_us += shift_us;
+            filling.shift_us += shift_us;
         }
         let (duration_us, estimated) = (duration_us(decoder), decoder.is_estimate());
         let is_exact = !decoder.is_arriving() && duration_us != length.duration_us;
@@ -301,23 +301,17 @@ fn duration_us(decoder: &Decoder) -> u64 {
 }
 
 impl Filling {
-    fn begin(
-        decoder: &mut Decoder,
-        rate_hz: u32,
-        epoch: u64,
-        (from_us, until_us): (u64, Option<u64>),
-        speed: f64,
-    ) -> Result<Self, PlayerError> {
-        let start = decoder.frame_at_us(from_us);
-        let end = until_us.map_or(u64::MAX, |until_us| decoder.frame_at_us(until_us).max(start));
+    fn begin(decoder: &mut Decoder, rate_hz: u32, epoch: u64, plan: &Plan) -> Result<Self, PlayerError> {
         let resample = Resample::new(decoder.sample_rate_hz(), rate_hz, decoder.channels())?;
-        let passage = Passage::begin(decoder, start..end, speed)?;
+        let route = plan.route(decoder);
+        let passage = Passage::begin(decoder, route, plan.speed, &plan.shape)?;
         Ok(Self {
             epoch,
             passage,
             resample,
-            start_us: start as f64 * 1e6 / f64::from(decoder.sample_rate_hz()),
-            us_per_frame: speed * 1e6 / f64::from(rate_hz),
+            shift_us: 0.0,
+            us_per_frame: plan.speed * 1e6 / f64::from(rate_hz),
+            frames_per_us: f64::from(decoder.sample_rate_hz()) / 1e6,
             stretched: Vec::new(),
             ready: Vec::new(),
             taken: 0,
@@ -358,10 +352,16 @@ impl Filling {
                 self.decoded = true;
             }
         }
+        // A block ends where the sound goes on elsewhere in the recording, so that its position is true throughout.
+        let step = self.us_per_frame * self.frames_per_us;
+        let heard = self.given_frames as f64 * step;
+        let (place, next) = self.passage.place(heard);
+        let room = next
+            .map_or(BLOCK_FRAMES, |next| (((next as f64 - heard) / step).ceil().max(1.0) as usize).min(BLOCK_FRAMES));
         let mut samples = [0.0; BLOCK_FRAMES * LANES];
-        let frames = shape::to_sides(channels, &self.ready[self.taken..], &mut samples);
+        let frames = shape::to_sides(channels, &self.ready[self.taken..], &mut samples[..room * LANES]);
         self.taken += frames * channels;
-        let media_us = self.start_us + self.given_frames as f64 * self.us_per_frame;
+        let media_us = place / self.frames_per_us + self.shift_us;
         self.given_frames += frames as u64;
         let last = self.decoded && self.taken >= self.ready.len();
         Ok(Block { epoch: self.epoch, media_us, us_per_frame: self.us_per_frame, frames, last, samples })

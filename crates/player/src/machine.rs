@@ -1,168 +1,25 @@
 //! What the player does next: command or event × state → state and effects. Pure, so that every case is a table row;
 //! [`crate::control`] carries the effects out, in order.
 
+mod words;
+
+use std::sync::Arc;
+
+use aftercall_media::Cut;
+
 use crate::error::PlayerError;
+use crate::plan::Plan;
+use crate::shape::{GAIN_MAX, Shape};
 use crate::stretch::{SPEED_MAX, SPEED_MIN};
 
-/// What the player is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// Nothing is loaded.
-    Idle,
-    /// A recording is being opened.
-    Loading,
-    /// Sounding, or about to.
-    Playing,
-    /// Standing still at a position.
-    Paused,
-    /// Played to its end.
-    Ended,
-    /// Cannot go on. Without a device the recording stays loaded and the next play tries again.
-    Failed(PlayerError),
-}
+pub use words::{Command, Effect, Event, Input, Phase, Stop};
 
-/// What somebody wants.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Command {
-    /// Take a new recording, to stand or play from a position, up to an end where one is given.
-    Load {
-        /// Where to begin, in microseconds.
-        from_us: u64,
-        /// First moment that is not played; none = the recording's end.
-        until_us: Option<u64>,
-        /// Begin to play as soon as it is open.
-        play: bool,
-    },
-    /// Let go of the recording.
-    Unload,
-    /// Sound.
-    Play,
-    /// No sound; the position stays.
-    Pause,
-    /// Go to a position, in microseconds.
-    Seek {
-        /// Beyond the end means the end.
-        to_us: u64,
-    },
-    /// 0.5 to 3; what lies outside is brought inside.
-    SetSpeed(f64),
-    /// Linear gain, 0 to 1.
-    SetVolume(f32),
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// The recording is open.
-    Opened {
-        /// Of which load.
-        ticket: u64,
-        /// Its length.
-        duration_us: u64,
-        /// The length is an estimate: the recording is still arriving.
-        estimated: bool,
-    },
-    /// More is known of the length of a recording that is arriving.
-    Measured {
-        /// Of which load.
-        ticket: u64,
-        /// Its length.
-        duration_us: u64,
-        /// It still is an estimate.
-        estimated: bool,
-    },
-    /// What comes next has not arrived, and nothing is left to be heard.
-    Starved {
-        /// While making sound for this epoch.
-        epoch: u64,
-    },
-    /// It has arrived.
-    Fed {
-        /// Of which epoch.
-        epoch: u64,
-    },
-    /// The recording cannot be opened.
-    OpenFailed {
-        /// Of which load.
-        ticket: u64,
-        /// Why.
-        error: PlayerError,
-    },
-    /// This much has been given to the device.
-    Heard {
-        /// The low 16 bits of the epoch.
-        epoch: u16,
-        /// Media time.
-        position_us: u64,
-    },
-    /// The last frame of an epoch has been given to the device.
-    Drained {
-        /// Which.
-        epoch: u64,
-    },
-    /// Decoding broke down.
-    FillFailed {
-        /// While making sound for this epoch.
-        epoch: u64,
-        /// Why.
-        error: PlayerError,
-    },
-    /// The decode thread did not come back from a recording and was left behind, with what it held.
-    DecoderStuck,
-    /// A device is open.
-    DeviceOpened,
-    /// No device can be opened.
-    DeviceMissing,
-    /// The output stopped, and its device is still there.
-    DeviceBroken,
-    /// The device that was open is gone.
-    DeviceLost,
-}
-
-/// Command or event.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// Somebody wants something.
-    Command(Command),
-    /// Something happened.
-    Event(Event),
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Open the source that came with the load.
-    OpenSource {
-        /// Comes back with [`Event::Opened`].
-        ticket: u64,
-    },
-    /// Forget source and decoder.
-    CloseSource,
-    /// Open a device; [`Event::DeviceOpened`] or [`Event::DeviceMissing`] follows.
-    OpenDevice,
-    /// Close the device.
-    CloseDevice,
-    /// Nothing that was made so far may be heard, and nothing more is made.
-    Hush {
-        /// The new epoch.
-        epoch: u64,
-    },
-    /// Make sound from here on; nothing that was made before may be heard.
-    Start {
-        /// The new epoch.
-        epoch: u64,
-        /// Media time of the first frame.
-        from_us: u64,
-        /// First moment that is not played; none = the recording's end.
-        until_us: Option<u64>,
-        /// Its speed.
-        speed: f64,
-    },
-    /// Let the device sound, or hold.
-    Run(bool),
-    /// Ramp to this gain.
-    Volume(f32),
-}
+/// Saying again goes back so far.
+const AGAIN_US: u64 = 5_000_000;
+/// And says it at so much of the speed.
+const AGAIN_PACE: f64 = 0.75;
+/// A device that went is opened anew at most so often: one that comes and goes must not flicker.
+const REBUILD_EVERY_MS: i64 = 2_000;
 
 /// The open recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +51,14 @@ pub struct State {
     position_us: u64,
     speed: f64,
     volume: f32,
+    muted: bool,
+    skip: bool,
+    cuts: Arc<[Cut]>,
+    shape: Shape,
+    repeat: Option<(u64, u64)>,
+    /// While something is said again: from here on it goes on as before.
+    again_until_us: Option<u64>,
+    stopped_by: Option<Stop>,
     /// Raised whenever what is buffered must not be heard any more.
     epoch: u64,
     /// Raised with each load, so that a late answer is recognised.
@@ -203,6 +68,14 @@ pub struct State {
     filled: bool,
     /// What comes next has not arrived.
     starved: bool,
+    rebuild: Rebuild,
+}
+
+/// Opening a device again after it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Rebuild {
+    last_ms: Option<i64>,
+    due_ms: Option<i64>,
 }
 
 impl Default for State {
@@ -214,11 +87,19 @@ impl Default for State {
             position_us: 0,
             speed: 1.0,
             volume: 1.0,
+            muted: false,
+            skip: false,
+            cuts: Arc::default(),
+            shape: Shape::default(),
+            repeat: None,
+            again_until_us: None,
+            stopped_by: None,
             epoch: 0,
             ticket: 0,
             device_open: false,
             filled: false,
             starved: false,
+            rebuild: Rebuild::default(),
         }
     }
 }
@@ -248,9 +129,41 @@ impl State {
     pub fn speed(&self) -> f64 {
         self.speed
     }
+    /// How fast media time goes by: the speed, or less while something is said again.
+    pub fn pace(&self) -> f64 {
+        if self.is_saying_again() { (self.speed * AGAIN_PACE).max(SPEED_MIN) } else { self.speed }
+    }
     /// 0 to 1.
     pub fn volume(&self) -> f32 {
         self.volume
+    }
+    /// No sound whatever the volume.
+    pub fn is_muted(&self) -> bool {
+        self.muted
+    }
+    /// Silences are left out.
+    pub fn is_skipping(&self) -> bool {
+        self.skip
+    }
+    /// How the sides stand to each other.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+    /// The stretch that goes round and round.
+    pub fn repeat(&self) -> Option<(u64, u64)> {
+        self.repeat
+    }
+    /// A few seconds are being said again.
+    pub fn is_saying_again(&self) -> bool {
+        self.again_until_us.is_some()
+    }
+    /// Why it stands still without anybody having asked; none after the next play.
+    pub fn stopped_by(&self) -> Option<Stop> {
+        self.stopped_by
+    }
+    /// A device waits to be opened anew: [`Event::Ticked`] is needed.
+    pub fn awaits_device(&self) -> bool {
+        self.rebuild.due_ms.is_some()
     }
     /// The epoch that may be heard.
     pub fn epoch(&self) -> u64 {
@@ -274,6 +187,12 @@ impl State {
                 self.extent = None;
                 self.intent = Intent { until_us, play };
                 self.position_us = from_us;
+                // What belongs to one recording only.
+                self.cuts = Arc::default();
+                self.repeat = None;
+                self.again_until_us = None;
+                self.stopped_by = None;
+                self.shape = Shape::default();
                 vec![Effect::Run(false), self.hush(), Effect::OpenSource { ticket: self.ticket }]
             }
             Command::Unload => {
@@ -282,6 +201,9 @@ impl State {
                 self.extent = None;
                 self.intent.play = false;
                 self.position_us = 0;
+                self.again_until_us = None;
+                self.stopped_by = None;
+                self.rebuild.due_ms = None;
                 let mut effects = vec![Effect::Run(false), self.hush(), Effect::CloseSource];
                 if std::mem::take(&mut self.device_open) {
                     effects.push(Effect::CloseDevice);
@@ -313,6 +235,7 @@ impl State {
                 }
                 let Some(extent) = self.extent else { return Vec::new() };
                 self.position_us = to_us.min(extent.end_us());
+                self.again_until_us = None;
                 if self.phase == Phase::Ended {
                     self.phase = Phase::Paused;
                 }
@@ -320,17 +243,43 @@ impl State {
             }
             Command::SetSpeed(speed) => {
                 let speed = if speed.is_finite() { speed.clamp(SPEED_MIN, SPEED_MAX) } else { self.speed };
-                if speed == self.speed {
-                    return Vec::new();
-                }
+                let pace = self.pace();
                 self.speed = speed;
-                self.restart()
+                self.again_until_us = None;
+                if pace == self.pace() { Vec::new() } else { self.restart() }
             }
             Command::SetVolume(volume) => {
                 if volume.is_finite() {
                     self.volume = volume.clamp(0.0, 1.0);
+                    self.muted = false;
                 }
-                vec![Effect::Volume(self.volume)]
+                vec![self.loudness()]
+            }
+            Command::SetMuted(muted) => {
+                self.muted = muted;
+                vec![self.loudness()]
+            }
+            Command::SayAgain => self.say_again(),
+            Command::SetRepeat(repeat) => self.set_repeat(repeat),
+            Command::SetSkip(skip) => {
+                let before = std::mem::replace(&mut self.skip, skip);
+                if before == skip || self.cuts.is_empty() { Vec::new() } else { self.restart() }
+            }
+            Command::SetCuts(cuts) => {
+                let before = std::mem::replace(&mut self.cuts, cuts);
+                if before == self.cuts || !self.skip { Vec::new() } else { self.restart() }
+            }
+            Command::SetSolo(solo) => self.set_shape(Shape { solo, ..self.shape }),
+            Command::SetGains(gains) => {
+                let gains = gains.map(|gain| if gain.is_finite() { gain.clamp(0.0, GAIN_MAX) } else { 1.0 });
+                self.set_shape(Shape { gains, ..self.shape })
+            }
+            Command::SetDevice(device) => {
+                let mut effects = vec![Effect::ChooseDevice(device)];
+                if std::mem::take(&mut self.device_open) {
+                    effects.extend([Effect::Run(false), Effect::CloseDevice, self.hush(), Effect::OpenDevice]);
+                }
+                effects
             }
         }
     }
@@ -369,10 +318,15 @@ impl State {
             }
             Event::Heard { epoch, position_us } if epoch == self.epoch as u16 && self.filled => {
                 self.position_us = position_us;
+                if self.again_until_us.is_some_and(|until_us| position_us >= until_us) {
+                    self.again_until_us = None;
+                    return self.restart();
+                }
                 Vec::new()
             }
             Event::Drained { epoch } if epoch == self.epoch && self.phase == Phase::Playing => {
                 self.phase = Phase::Ended;
+                self.again_until_us = None;
                 if let Some(extent) = self.extent.filter(|extent| !extent.estimated) {
                     self.position_us = extent.end_us();
                 }
@@ -393,6 +347,7 @@ impl State {
             }
             Event::DeviceOpened => {
                 self.device_open = true;
+                self.rebuild.due_ms = None;
                 let mut effects = self.restart();
                 effects.push(Effect::Run(self.phase == Phase::Playing));
                 effects
@@ -405,24 +360,30 @@ impl State {
                 }
                 vec![Effect::Run(false)]
             }
-            Event::DeviceBroken => {
+            Event::DeviceBroken { now_ms } => {
                 self.device_open = false;
                 let mut effects = vec![Effect::Run(false), Effect::CloseDevice, self.hush()];
                 if self.phase == Phase::Playing {
-                    effects.push(Effect::OpenDevice);
+                    effects.extend(self.rebuild_soon(now_ms));
                 }
                 effects
             }
-            // Headphones that go must not hand a private conversation to the loudspeaker: it stands still until
-            // somebody asks for sound again.
-            Event::DeviceLost => {
+            // Headphones that go must not hand a private conversation to the loudspeaker, nor a laptop that is opened
+            // again to the room: it stands still until somebody asks for sound again.
+            Event::DeviceLost { now_ms, why } => {
                 self.device_open = false;
-                self.intent.play = false;
+                let was_wanted = std::mem::take(&mut self.intent.play) && self.phase == Phase::Loading;
+                if was_wanted || self.phase == Phase::Playing {
+                    self.stopped_by = Some(why);
+                }
                 if self.phase == Phase::Playing {
                     self.phase = Phase::Paused;
                 }
-                vec![Effect::Run(false), Effect::CloseDevice, self.hush()]
+                let mut effects = vec![Effect::Run(false), Effect::CloseDevice, self.hush()];
+                effects.extend(self.rebuild_soon(now_ms));
+                effects
             }
+            Event::Ticked { now_ms } => self.rebuild_when_due(now_ms),
             Event::Opened { .. }
             | Event::Measured { .. }
             | Event::Starved { .. }
@@ -434,8 +395,69 @@ impl State {
         }
     }
 
+    fn loudness(&self) -> Effect {
+        Effect::Volume(if self.muted { 0.0 } else { self.volume })
+    }
+
+    fn set_shape(&mut self, shape: Shape) -> Vec<Effect> {
+        let before = std::mem::replace(&mut self.shape, shape);
+        if before == shape { Vec::new() } else { self.restart() }
+    }
+
+    fn set_repeat(&mut self, repeat: Option<(u64, u64)>) -> Vec<Effect> {
+        let repeat = repeat.filter(|(a_us, b_us)| a_us < b_us);
+        if repeat == self.repeat {
+            return Vec::new();
+        }
+        self.repeat = repeat;
+        self.again_until_us = None;
+        if let (Some((a_us, b_us)), Some(_)) = (repeat, self.extent)
+            && !(a_us..b_us).contains(&self.position_us)
+        {
+            self.position_us = a_us;
+            if self.phase == Phase::Ended {
+                self.phase = Phase::Paused;
+            }
+        }
+        self.restart()
+    }
+
+    fn say_again(&mut self) -> Vec<Effect> {
+        if self.extent.is_none() || !matches!(self.phase, Phase::Playing | Phase::Paused | Phase::Ended) {
+            return Vec::new();
+        }
+        // Again and again reaches further back, and ends where the first began.
+        self.again_until_us = self.again_until_us.or(Some(self.position_us));
+        self.position_us = self.position_us.saturating_sub(AGAIN_US);
+        if self.phase == Phase::Playing {
+            return self.restart();
+        }
+        self.phase = Phase::Paused;
+        self.filled = false;
+        self.play()
+    }
+
+    /// A device is opened anew at once, or, where that was done a moment ago, after a while.
+    fn rebuild_soon(&mut self, now_ms: i64) -> Vec<Effect> {
+        if !matches!(self.phase, Phase::Playing | Phase::Paused) {
+            return Vec::new();
+        }
+        let earliest_ms = self.rebuild.last_ms.map_or(now_ms, |last_ms| last_ms.saturating_add(REBUILD_EVERY_MS));
+        self.rebuild.due_ms = Some(earliest_ms.max(now_ms));
+        self.rebuild_when_due(now_ms)
+    }
+
+    fn rebuild_when_due(&mut self, now_ms: i64) -> Vec<Effect> {
+        if self.rebuild.due_ms.is_none_or(|due_ms| now_ms < due_ms) {
+            return Vec::new();
+        }
+        self.rebuild = Rebuild { last_ms: Some(now_ms), due_ms: None };
+        vec![Effect::OpenDevice]
+    }
+
     fn play(&mut self) -> Vec<Effect> {
         let Some(extent) = self.extent else { return Vec::new() };
+        self.stopped_by = None;
         // Behind the end of an estimate there may be more.
         let at_end = self.position_us >= extent.end_us() && !extent.estimated;
         if self.phase == Phase::Ended || at_end {
@@ -444,6 +466,7 @@ impl State {
         }
         self.phase = Phase::Playing;
         if !self.device_open {
+            self.rebuild.due_ms = None;
             return vec![Effect::OpenDevice];
         }
         let mut effects = if self.filled { Vec::new() } else { self.restart() };
@@ -459,12 +482,18 @@ impl State {
         }
         self.epoch += 1;
         self.filled = true;
-        let start = Effect::Start {
-            epoch: self.epoch,
+        let repeat = self.repeat.filter(|_| !self.is_saying_again());
+        // Who goes round a stretch, or wants something said again, wants all of it.
+        let is_skipping = self.skip && self.repeat.is_none() && !self.is_saying_again();
+        let plan = Plan {
             from_us: self.position_us,
             until_us: extent.until_us,
-            speed: self.speed,
+            speed: self.pace(),
+            shape: self.shape,
+            cuts: if is_skipping { Arc::clone(&self.cuts) } else { Arc::default() },
+            repeat,
         };
+        let start = Effect::Start { epoch: self.epoch, plan };
         // What was missing for the epoch before may be here for this one.
         if std::mem::take(&mut self.starved) {
             return vec![start, Effect::Run(self.phase == Phase::Playing)];

@@ -42,9 +42,25 @@ fn event(state: State, event: Event) -> (State, Vec<Effect>) {
     state.step(Input::Event(event))
 }
 
+fn lost(now_ms: i64) -> Event {
+    Event::DeviceLost { now_ms, why: Stop::DeviceLost }
+}
+
+fn heard(state: State, position_us: u64) -> State {
+    let epoch = state.epoch() as u16;
+    event(state, Event::Heard { epoch, position_us }).0
+}
+
+fn plan_of(effects: &[Effect]) -> Option<Plan> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start { plan, .. } => Some(plan.clone()),
+        _ => None,
+    })
+}
+
 fn start_of(effects: &[Effect]) -> Option<(u64, u64, f64)> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Start { epoch, from_us, speed, .. } => Some((*epoch, *from_us, *speed)),
+        Effect::Start { epoch, plan } => Some((*epoch, plan.from_us, plan.speed)),
         _ => None,
     })
 }
@@ -62,7 +78,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Idle),
                 (Pause, Phase::Idle),
-                (seek, Phase::Idle),
+                (seek.clone(), Phase::Idle),
                 (SetSpeed(2.0), Phase::Idle),
                 (SetVolume(0.5), Phase::Idle),
                 (Unload, Phase::Idle),
@@ -74,7 +90,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Loading),
                 (Pause, Phase::Loading),
-                (seek, Phase::Loading),
+                (seek.clone(), Phase::Loading),
                 (SetSpeed(2.0), Phase::Loading),
                 (SetVolume(0.5), Phase::Loading),
                 (Unload, Phase::Idle),
@@ -86,7 +102,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Playing),
                 (Pause, Phase::Paused),
-                (seek, Phase::Paused),
+                (seek.clone(), Phase::Paused),
                 (SetSpeed(2.0), Phase::Paused),
                 (SetVolume(0.5), Phase::Paused),
                 (Unload, Phase::Idle),
@@ -98,7 +114,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Playing),
                 (Pause, Phase::Paused),
-                (seek, Phase::Playing),
+                (seek.clone(), Phase::Playing),
                 (SetSpeed(2.0), Phase::Playing),
                 (SetVolume(0.5), Phase::Playing),
                 (Unload, Phase::Idle),
@@ -110,7 +126,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Playing),
                 (Pause, Phase::Ended),
-                (seek, Phase::Paused),
+                (seek.clone(), Phase::Paused),
                 (SetSpeed(2.0), Phase::Ended),
                 (SetVolume(0.5), Phase::Ended),
                 (Unload, Phase::Idle),
@@ -122,7 +138,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
             [
                 (Play, Phase::Playing),
                 (Pause, no_device.clone()),
-                (seek, no_device.clone()),
+                (seek.clone(), no_device.clone()),
                 (SetSpeed(2.0), no_device.clone()),
                 (SetVolume(0.5), no_device),
                 (Unload, Phase::Idle),
@@ -131,7 +147,7 @@ fn each_command_leads_to_its_phase_from_every_state() {
     ];
     for (name, state, commands) in rows {
         for (wanted, phase) in commands {
-            assert_eq!(*command(state.clone(), wanted).0.phase(), phase, "{name}: {wanted:?}");
+            assert_eq!(*command(state.clone(), wanted.clone()).0.phase(), phase, "{name}: {wanted:?}");
         }
         let (loaded, effects) = command(state.clone(), Command::Load { from_us: 0, until_us: None, play: true });
         assert_eq!(*loaded.phase(), Phase::Loading, "{name}: load");
@@ -225,7 +241,9 @@ fn a_window_ends_where_it_was_told_to() {
     let window = Command::Load { from_us: SECOND, until_us: Some(3 * SECOND), play: true };
     let state = after(&[Input::Command(window), opened(1)]);
     let (_, effects) = event(state, Event::DeviceOpened);
-    assert!(matches!(effects[0], Effect::Start { from_us: SECOND, until_us, .. } if until_us == Some(3 * SECOND)));
+    assert!(
+        matches!(&effects[0], Effect::Start { plan, .. } if (plan.from_us, plan.until_us) == (SECOND, Some(3 * SECOND)))
+    );
 }
 
 #[test]
@@ -244,14 +262,15 @@ fn a_lost_device_pauses_keeps_the_position_and_never_resumes_by_itself() {
     let state = playing();
     let heard = Event::Heard { epoch: state.epoch() as u16, position_us: 11 * SECOND };
     let (state, _) = event(state, heard);
-    let (state, effects) = event(state, Event::DeviceLost);
+    let (state, effects) = event(state, lost(0));
     assert_eq!((state.phase(), state.position_us()), (&Phase::Paused, 11 * SECOND));
+    assert_eq!(state.stopped_by(), Some(Stop::DeviceLost));
     assert!(effects.contains(&Effect::CloseDevice) && effects.contains(&Effect::Run(false)));
     let (state, effects) = command(state, Command::Play);
     assert_eq!(effects, [Effect::OpenDevice]);
     let (_, effects) = event(state, Event::DeviceOpened);
     assert_eq!(start_of(&effects).map(|start| start.1), Some(11 * SECOND));
-    let opening = after(&[load(true), Input::Event(Event::DeviceLost), opened(1)]);
+    let opening = after(&[load(true), Input::Event(lost(0)), opened(1)]);
     assert_eq!(*opening.phase(), Phase::Paused, "not even a recording that was being opened");
 }
 
@@ -260,12 +279,12 @@ fn an_output_that_breaks_down_is_opened_again_where_it_stood_if_it_was_sounding(
     let state = playing();
     let heard = Event::Heard { epoch: state.epoch() as u16, position_us: 11 * SECOND };
     let (state, _) = event(state, heard);
-    let (state, effects) = event(state, Event::DeviceBroken);
+    let (state, effects) = event(state, Event::DeviceBroken { now_ms: 0 });
     assert_eq!((state.phase(), effects.last()), (&Phase::Playing, Some(&Effect::OpenDevice)));
     let (_, effects) = event(state, Event::DeviceOpened);
     assert_eq!(start_of(&effects).map(|start| start.1), Some(11 * SECOND));
     let (state, _) = command(playing(), Command::Pause);
-    let (state, effects) = event(state, Event::DeviceBroken);
+    let (state, effects) = event(state, Event::DeviceBroken { now_ms: 0 });
     assert_eq!(*state.phase(), Phase::Paused);
     assert!(!effects.contains(&Effect::OpenDevice), "nobody wants sound now");
 }
@@ -281,4 +300,111 @@ fn broken_decoding_is_a_failure_that_says_why() {
     let state = event(after(&[load(true)]), failed).0;
     assert_eq!(*state.phase(), Phase::Failed(PlayerError::NotAudio));
     assert_eq!(command(state, Command::Play).1, vec![], "there is nothing to play");
+}
+
+#[test]
+fn what_is_said_again_goes_back_slower_and_ends_where_it_was_asked() {
+    let state = heard(command(playing(), Command::SetSpeed(2.0)).0, 20 * SECOND);
+    let (state, effects) = command(state, Command::SayAgain);
+    let plan = plan_of(&effects).expect("a start");
+    assert_eq!((plan.from_us, plan.speed), (15 * SECOND, 1.5));
+    assert_eq!((state.speed(), state.pace(), state.is_saying_again()), (2.0, 1.5, true));
+    let (state, effects) = command(heard(state, 17 * SECOND), Command::SayAgain);
+    assert_eq!(plan_of(&effects).map(|plan| plan.from_us), Some(12 * SECOND), "again and again reaches further back");
+    let state = heard(state, 20 * SECOND - 1);
+    assert!(state.is_saying_again());
+    let epoch = state.epoch() as u16;
+    let (state, effects) = event(state, Event::Heard { epoch, position_us: 20 * SECOND });
+    assert_eq!(plan_of(&effects).map(|plan| (plan.from_us, plan.speed)), Some((20 * SECOND, 2.0)));
+    assert!(!state.is_saying_again());
+}
+
+#[test]
+fn saying_again_plays_whatever_stood_still_and_a_seek_or_a_speed_ends_it() {
+    for state in [paused(), ended()] {
+        let state = command(state, Command::SayAgain).0;
+        assert_eq!((state.phase(), state.is_saying_again()), (&Phase::Playing, true));
+        assert!(!command(state.clone(), Command::Seek { to_us: 0 }).0.is_saying_again());
+        let faster = command(state, Command::SetSpeed(1.0)).0;
+        assert_eq!((faster.is_saying_again(), faster.pace()), (false, 1.0));
+    }
+    assert_eq!(command(ended(), Command::SayAgain).0.position_us(), 40 * SECOND);
+    assert_eq!(command(State::default(), Command::SayAgain).1, vec![]);
+}
+
+#[test]
+fn a_stretch_goes_round_from_inside_it_and_takes_what_is_outside_to_its_beginning() {
+    let stretch = Some((10 * SECOND, 12 * SECOND));
+    let (state, effects) = command(heard(playing(), 11 * SECOND), Command::SetRepeat(stretch));
+    let plan = plan_of(&effects).expect("a start");
+    assert_eq!((plan.from_us, plan.repeat), (11 * SECOND, stretch));
+    let (state, effects) = command(state, Command::SetRepeat(None));
+    assert_eq!(plan_of(&effects).expect("a start").repeat, None);
+    let (_, effects) = command(heard(state, 30 * SECOND), Command::SetRepeat(stretch));
+    assert_eq!(plan_of(&effects).map(|plan| plan.from_us), Some(10 * SECOND));
+    let backwards = Some((12 * SECOND, 10 * SECOND));
+    assert_eq!(command(playing(), Command::SetRepeat(backwards)).0.repeat(), None);
+}
+
+#[test]
+fn silences_are_left_out_unless_a_stretch_goes_round_or_something_is_said_again() {
+    let cuts: Arc<[Cut]> = Arc::from([Cut { start_ms: 3_000, end_ms: 4_000 }]);
+    let (state, effects) = command(playing(), Command::SetCuts(Arc::clone(&cuts)));
+    assert_eq!(effects, [], "not before somebody wants that");
+    let (state, effects) = command(state, Command::SetSkip(true));
+    assert_eq!(plan_of(&effects).expect("a start").cuts, cuts);
+    let (looping, effects) = command(state.clone(), Command::SetRepeat(Some((0, 9 * SECOND))));
+    assert!(plan_of(&effects).expect("a start").cuts.is_empty());
+    let (_, effects) = command(looping, Command::SetRepeat(None));
+    assert_eq!(plan_of(&effects).expect("a start").cuts, cuts);
+    let (_, effects) = command(heard(state.clone(), 9 * SECOND), Command::SayAgain);
+    assert!(plan_of(&effects).expect("a start").cuts.is_empty());
+    // The next recording has silences of its own.
+    let state = state.step(load(true)).0;
+    let (state, effects) = event(state, Event::Opened { ticket: 2, duration_us: 45 * SECOND, estimated: false });
+    assert!(plan_of(&effects).expect("a start").cuts.is_empty());
+    assert!(state.is_skipping());
+}
+
+#[test]
+fn solo_and_gains_are_of_one_recording_and_mute_leaves_the_volume() {
+    let (state, effects) = command(playing(), Command::SetSolo(Some(2)));
+    assert_eq!(plan_of(&effects).map(|plan| plan.shape.solo), Some(Some(2)));
+    let (state, effects) = command(state, Command::SetGains([0.5, 9.0]));
+    assert_eq!(plan_of(&effects).map(|plan| plan.shape.gains), Some([0.5, GAIN_MAX]));
+    assert_eq!(state.step(load(false)).0.shape(), Shape::default());
+    let (state, _) = command(playing(), Command::SetVolume(0.4));
+    let (state, effects) = command(state, Command::SetMuted(true));
+    assert_eq!((effects, state.volume()), (vec![Effect::Volume(0.0)], 0.4));
+    assert_eq!(command(state.clone(), Command::SetMuted(false)).1, [Effect::Volume(0.4)]);
+    assert_eq!(command(state, Command::SetVolume(0.5)).1, [Effect::Volume(0.5)], "who turns it up wants to hear");
+}
+
+#[test]
+fn a_device_that_comes_and_goes_is_opened_anew_at_most_every_two_seconds() {
+    let mut state = playing();
+    let mut opened_ms = Vec::new();
+    // Lost as soon as it is open, for a minute.
+    for now_ms in (0..60_000).step_by(50) {
+        let (next, effects) = event(state, lost(now_ms));
+        let (next, later) = event(next, Event::Ticked { now_ms });
+        state = next;
+        if effects.contains(&Effect::OpenDevice) || later.contains(&Effect::OpenDevice) {
+            opened_ms.push(now_ms);
+            state = event(state, Event::DeviceOpened).0;
+        }
+        assert_eq!(*state.phase(), Phase::Paused);
+    }
+    assert!(opened_ms.windows(2).all(|pair| pair[1] - pair[0] >= REBUILD_EVERY_MS), "{opened_ms:?}");
+    assert_eq!((opened_ms[0], opened_ms.len()), (0, 30));
+}
+
+#[test]
+fn another_device_takes_over_what_plays() {
+    let (state, effects) = command(playing(), Command::SetDevice(Some("headset".into())));
+    assert_eq!(effects[0], Effect::ChooseDevice(Some("headset".into())));
+    assert_eq!(effects.last(), Some(&Effect::OpenDevice));
+    let (state, effects) = event(state, Event::DeviceOpened);
+    assert_eq!((state.phase(), effects.last()), (&Phase::Playing, Some(&Effect::Run(true))));
+    assert_eq!(command(paused(), Command::SetDevice(None)).1, [Effect::ChooseDevice(None)]);
 }

@@ -3,14 +3,19 @@
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
+
+use aftercall_media::Cut;
 
 use crate::decode::{Decoder, Source};
 use crate::error::PlayerError;
 use crate::passage::Passage;
 use crate::watch::{self, Pulse};
+use crate::plan::Plan;
+use crate::shape::Shape;
 
 /// What to render.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RenderOptions {
     /// 0.5 to 3.
     pub speed: f64,
@@ -18,11 +23,15 @@ pub struct RenderOptions {
     pub from_ms: i64,
     /// First moment that is left out; none = to the end.
     pub to_ms: Option<i64>,
+    /// What is left out, in order.
+    pub cuts: Arc<[Cut]>,
+    /// How the sides stand to each other.
+    pub shape: Shape,
 }
 
 impl Default for RenderOptions {
     fn default() -> Self {
-        Self { speed: 1.0, from_ms: 0, to_ms: None }
+        Self { speed: 1.0, from_ms: 0, to_ms: None, cuts: Arc::default(), shape: Shape::default() }
     }
 }
 
@@ -137,7 +146,20 @@ fn render_from(
         Some(to_ms) => decoder.frame_at_us(media_us(to_ms)?),
         None => decoder.total_frames(),
     };
-    let mut passage = Passage::begin(decoder, start..end, options.speed)?;
+    if end < start {
+        return Err(PlayerError::InvalidInput);
+    }
+    let plan = Plan {
+        from_us: media_us(options.from_ms)?,
+        until_us: options.to_ms.map(media_us).transpose()?,
+        speed: options.speed,
+        shape: options.shape,
+        cuts: Arc::clone(&options.cuts),
+        repeat: None,
+    };
+    let route = plan.route(decoder);
+    let heard: u64 = route.clone().map(|piece| piece.end.min(end) - piece.start.min(end)).sum();
+    let mut passage = Passage::begin(decoder, route, options.speed, &options.shape)?;
     let channels = decoder.channels();
     let mut block = Vec::new();
     let mut output_frames = 0;
@@ -155,7 +177,7 @@ fn render_from(
         channels: decoder.facts().channels,
         sample_rate_hz: decoder.sample_rate_hz(),
         underruns: 0,
-        skipped_ms: 0,
+        skipped_ms: ms(end - start) - ms(heard),
         damaged_packets: decoder.damaged_packets(),
     })
 }

@@ -5,6 +5,53 @@
 
 use crate::ring::LANES;
 
+/// Loudest that a person can make one side.
+pub const GAIN_MAX: f32 = 2.0;
+
+/// How the sides of a call stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// Only this channel is heard, in both ears; from 1. A recording of one channel has nothing to choose from.
+    pub solo: Option<u16>,
+    /// Linear gain of each channel, 0 to [`GAIN_MAX`].
+    pub gains: [f32; 2],
+}
+
+impl Default for Shape {
+    /// As it was recorded.
+    fn default() -> Self {
+        Self { solo: None, gains: [1.0; 2] }
+    }
+}
+
+/// Mixes the channels of one passage to a [`Shape`].
+pub struct Mix {
+    shape: Shape,
+    channels: usize,
+}
+
+impl Mix {
+    /// For interleaved samples of so many channels.
+    pub fn new(shape: &Shape, channels: usize) -> Self {
+        Self { shape: *shape, channels }
+    }
+
+    /// Mixes whole frames in place.
+    pub fn process(&mut self, interleaved: &mut [f32]) {
+        if self.shape.gains != [1.0; 2] {
+            for frame in interleaved.chunks_exact_mut(self.channels) {
+                frame.iter_mut().zip(self.shape.gains).for_each(|(sample, gain)| *sample *= gain);
+            }
+        }
+        let Some(solo) = self.shape.solo.map(|channel| usize::from(channel.max(1)) - 1) else { return };
+        for frame in interleaved.chunks_exact_mut(self.channels) {
+            if let Some(alone) = frame.get(solo).copied().filter(|_| self.channels > 1) {
+                frame.fill(alone);
+            }
+        }
+    }
+}
+
 /// Writes interleaved frames of one or two channels as left and right; says how many frames fitted.
 pub fn to_sides(channels: usize, interleaved: &[f32], sides: &mut [f32]) -> usize {
     let frames = interleaved.chunks_exact(channels.max(1));
@@ -23,6 +70,29 @@ pub fn to_sides(channels: usize, interleaved: &[f32], sides: &mut [f32]) -> usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mixed(shape: Shape, channels: usize, samples: &[f32]) -> Vec<f32> {
+        let mut samples = samples.to_vec();
+        Mix::new(&shape, channels).process(&mut samples);
+        samples
+    }
+
+    #[test]
+    fn the_one_side_is_heard_in_both_ears_and_one_channel_has_no_sides() {
+        let two = [0.1, 0.2, 0.3, 0.4];
+        let only = |channel| Shape { solo: Some(channel), ..Shape::default() };
+        assert_eq!(mixed(only(1), 2, &two), [0.1, 0.1, 0.3, 0.3]);
+        assert_eq!(mixed(only(2), 2, &two), [0.2, 0.2, 0.4, 0.4]);
+        assert_eq!(mixed(only(2), 1, &two), two);
+        assert_eq!(mixed(Shape::default(), 2, &two), two);
+    }
+
+    #[test]
+    fn each_side_has_a_gain_of_its_own() {
+        let shape = Shape { gains: [0.5, 2.0], ..Shape::default() };
+        assert_eq!(mixed(shape, 2, &[0.1, 0.2, 0.3, 0.4]), [0.05, 0.4, 0.15, 0.8]);
+        assert_eq!(mixed(shape, 1, &[0.2, 0.4]), [0.1, 0.2]);
+    }
 
     #[test]
     fn one_channel_is_heard_on_both_sides_and_two_stay_apart() {

@@ -24,6 +24,9 @@ export type Outcome = "answered" | "missed" | "busy" | "failed" | "live" | "othe
 /** Who speaks on a channel. */
 export type Side = "agent" | "customer";
 
+/** How far a recording goes back after a pause. */
+export type Rewind = "off" | "gentle" | "strong";
+
 /** Hue of a lead's status. */
 export type StatusColour = "gray" | "red" | "orange" | "yellow" | "green" | "blue" | "purple" | "pink";
 
@@ -177,7 +180,7 @@ last_call: CallRow | null, };
  */
 export type AppEvent = { "kind": "changed", 
 /**
- * `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`.
+ * `calls`, `leads`, `appointments`, `calendars`, `recordings`, `listening`, `settings`, `account`, `outbox`, `marks`, `queue`.
  */
 tags: Array<string>, } | { "kind": "player", 
 /**
@@ -541,6 +544,36 @@ place: string,
  * Notes that are being typed.
  */
 typed: Array<TypedNote>, };
+
+/**
+ * A device that sound can go to.
+ */
+export type DeviceView = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * What the system calls it.
+ */
+name: string, };
+
+/**
+ * The devices that sound can go to, and the chosen one.
+ */
+export type DevicesView = { 
+/**
+ * Those that are there, and the chosen one also when it is not.
+ */
+devices: Array<DeviceView>, 
+/**
+ * The chosen one; null = the system's default.
+ */
+chosen: string | null, 
+/**
+ * It is not there: the system's default takes its place.
+ */
+chosen_missing: boolean, };
 
 /**
  * One step.
@@ -938,6 +971,84 @@ keep_free_bytes: number | null,
 deleted_after_days: number, };
 
 /**
+ * A new bookmark.
+ */
+export type MarkAddAsk = { 
+/**
+ * The call.
+ */
+sid: string, 
+/**
+ * Media time.
+ */
+at_ms: number, 
+/**
+ * Its name; may be empty.
+ */
+text: string, };
+
+/**
+ * One mark.
+ */
+export type MarkAsk = { 
+/**
+ * Its id.
+ */
+id: number, };
+
+/**
+ * What a mark is.
+ */
+export type MarkKind = "bookmark" | "note";
+
+/**
+ * Another name for a bookmark.
+ */
+export type MarkRenameAsk = { 
+/**
+ * The bookmark.
+ */
+id: number, 
+/**
+ * Its name; may be empty.
+ */
+text: string, };
+
+/**
+ * A mark in a call.
+ */
+export type MarkView = { 
+/**
+ * Its id on this device.
+ */
+id: number, 
+/**
+ * Media time.
+ */
+at_ms: number, 
+/**
+ * Its words; a bookmark may have none.
+ */
+text: string, 
+/**
+ * What it is.
+ */
+kind: MarkKind, 
+/**
+ * Written, UTC.
+ */
+created_at_ms: number, };
+
+/**
+ * A call's marks, by their place in it.
+ */
+export type MarksView = { 
+/**
+ * In order.
+ */
+marks: Array<MarkView>, };
+
+/**
  * A note to keep and to send.
  */
 export type NoteAddAsk = { 
@@ -1121,6 +1232,28 @@ text: string,
 theirs: string | null, };
 
 /**
+ * Which device.
+ */
+export type PlayerDeviceAsk = { 
+/**
+ * Its id; null = the system's default.
+ */
+id: string | null, };
+
+/**
+ * How loud one channel is.
+ */
+export type PlayerGainAsk = { 
+/**
+ * 1 or 2.
+ */
+channel: number, 
+/**
+ * 0 to 2.
+ */
+gain: number, };
+
+/**
  * Put a recording into the player; one that is not here is asked for first and starts when it has arrived.
  */
 export type PlayerLoadAsk = { 
@@ -1139,6 +1272,19 @@ play: boolean, };
 export type PlayerPhase = "empty" | "waiting" | "loading" | "playing" | "buffering" | "paused" | "ended" | "failed";
 
 /**
+ * What becomes of the stretch that goes round and round.
+ */
+export type PlayerRepeatAsk = { 
+/**
+ * The step.
+ */
+step: RepeatStep, 
+/**
+ * Where; null = what is heard now.
+ */
+at_ms: number | null, };
+
+/**
  * Where to go.
  */
 export type PlayerSeekAsk = { 
@@ -1146,6 +1292,24 @@ export type PlayerSeekAsk = {
  * Media time.
  */
 position_ms: number, };
+
+/**
+ * How far to go from what is heard now.
+ */
+export type PlayerSeekByAsk = { 
+/**
+ * Media time; back where it is below 0.
+ */
+by_ms: number, };
+
+/**
+ * Which channel is heard alone.
+ */
+export type PlayerSoloAsk = { 
+/**
+ * 1 or 2; null = both.
+ */
+channel: number | null, };
 
 /**
  * How fast.
@@ -1190,9 +1354,53 @@ here: Array<[number, number]> | null,
  */
 speed: number, 
 /**
+ * How fast media time goes by now: the speed, or less while something is said again.
+ */
+pace: number, 
+/**
  * Loudness, 0 to 1.
  */
 volume: number, 
+/**
+ * No sound, and the loudness stays what it is.
+ */
+muted: boolean, 
+/**
+ * Silences are left out; not while a stretch goes round or something is said again.
+ */
+skip_silence: boolean, 
+/**
+ * What leaving them out saves in this call at 1x, also while it is off.
+ */
+skip_saves_ms: number, 
+/**
+ * The only channel that is heard, 1 or 2; of this call only.
+ */
+solo: number | null, 
+/**
+ * How loud each channel is, 0 to 2; of this call only.
+ */
+gains: [number, number], 
+/**
+ * The stretch between A and B.
+ */
+repeat: RepeatView | null, 
+/**
+ * A few seconds are being said again.
+ */
+saying_again: boolean, 
+/**
+ * How many calls wait in the queue.
+ */
+queued: number, 
+/**
+ * There is a way back from the last jump.
+ */
+can_undo: boolean, 
+/**
+ * Why it stands still without anybody having asked; null after the next play.
+ */
+stopped_by: PlayerStop | null, 
 /**
  * Why it cannot play: an error code (`no_output_device`, `unsupported_audio`, `damaged` …).
  */
@@ -1203,6 +1411,38 @@ error: Code | null,
 revision: number, };
 
 /**
+ * Why it stands still without anybody having asked.
+ */
+export type PlayerStop = "device_lost" | "slept";
+
+/**
+ * On or off.
+ */
+export type PlayerSwitchAsk = { 
+/**
+ * On.
+ */
+on: boolean, };
+
+/**
+ * Which tenth of the recording to go to.
+ */
+export type PlayerTenthAsk = { 
+/**
+ * 0 to 9.
+ */
+tenth: number, };
+
+/**
+ * Which speaker's turn to go to.
+ */
+export type PlayerTurnAsk = { 
+/**
+ * 1 for the next, −1 for this one's beginning or the one before.
+ */
+by: number, };
+
+/**
  * How loud.
  */
 export type PlayerVolumeAsk = { 
@@ -1210,6 +1450,41 @@ export type PlayerVolumeAsk = {
  * 0 to 1.
  */
 volume: number, };
+
+/**
+ * Recordings that shall wait to be listened to.
+ */
+export type QueueAddAsk = { 
+/**
+ * The recordings, in order.
+ */
+ids: Array<string>, 
+/**
+ * Before all that wait, or behind them.
+ */
+first: boolean, };
+
+/**
+ * Another place for one that waits.
+ */
+export type QueueMoveAsk = { 
+/**
+ * The recording.
+ */
+id: string, 
+/**
+ * Its place, 0 being the first.
+ */
+to: number, };
+
+/**
+ * What waits to be listened to.
+ */
+export type QueueView = { 
+/**
+ * In order.
+ */
+calls: Array<CallRow>, };
 
 /**
  * One recording.
@@ -1344,6 +1619,28 @@ note: string | null,
 done_at_ms: number | null, };
 
 /**
+ * A step with the stretch that goes round and round.
+ */
+export type RepeatStep = "a" | "b" | "toggle" | "clear";
+
+/**
+ * The stretch between A and B.
+ */
+export type RepeatView = { 
+/**
+ * Where it begins.
+ */
+a_ms: number, 
+/**
+ * Where it ends; null while that is not marked.
+ */
+b_ms: number | null, 
+/**
+ * It goes round and round.
+ */
+on: boolean, };
+
+/**
  * What is fetched by itself.
  */
 export type Rules = { 
@@ -1476,7 +1773,11 @@ keys: KeySettings,
 /**
  * The desktop's notifications are shown.
  */
-notifications: boolean, };
+notifications: boolean, 
+/**
+ * How far a recording goes back when it goes on after a pause.
+ */
+rewind: Rewind, };
 
 /**
  * Sign in to the CRM.
@@ -1667,6 +1968,64 @@ open: string,
 quit: string, };
 
 /**
+ * One stretch of speech.
+ */
+export type TurnView = { 
+/**
+ * From 1.
+ */
+channel: number, 
+/**
+ * From the beginning of the recording.
+ */
+start_ms: number, 
+/**
+ * Its end, not included.
+ */
+end_ms: number, };
+
+/**
+ * Who speaks when, and what can be skipped.
+ */
+export type TurnsView = { 
+/**
+ * Channels.
+ */
+channels: number, 
+/**
+ * Exact length.
+ */
+duration_ms: number, 
+/**
+ * By start, then channel.
+ */
+turns: Array<TurnView>, 
+/**
+ * What skipping silence leaves out, begin and end, in order; whether it is on or not.
+ */
+cuts: Array<[number, number]>, 
+/**
+ * How much that is.
+ */
+saved_ms: number, 
+/**
+ * Speech per channel.
+ */
+talk_ms: Array<number>, 
+/**
+ * Time in which nobody speaks.
+ */
+silence_ms: number, 
+/**
+ * Time in which both speak at once.
+ */
+overlap_ms: number, 
+/**
+ * Whose each channel is; empty where the speakers cannot be split.
+ */
+sides: Array<Side>, };
+
+/**
  * A note that is being typed.
  */
 export type TypedNote = { 
@@ -1834,6 +2193,8 @@ export interface Commands {
   storage_evict: { args: Nothing; reply: StorageView };
   /** The waveform of a recording that is here. */
   recording_peaks: { args: PeaksAsk; reply: PeaksView };
+  /** Who speaks when in a recording that is or was here, and what skipping silence leaves out of it. */
+  recording_turns: { args: RecordingAsk; reply: TurnsView };
   /** The two channels of every recording of this one's source are the other way round than they were taken. */
   recording_swap_sides: { args: RecordingAsk; reply: Nothing };
   /** Puts a recording into the player; one that is not here is asked for first. */
@@ -1844,10 +2205,56 @@ export interface Commands {
   player_pause: { args: Nothing; reply: PlayerState };
   /** Jumps. */
   player_seek: { args: PlayerSeekAsk; reply: PlayerState };
-  /** Sets the speed, and keeps it for later calls. */
+  /** Jumps from what is heard now; asked again and again it adds up. */
+  player_seek_by: { args: PlayerSeekByAsk; reply: PlayerState };
+  /** Jumps to a tenth of the recording. */
+  player_tenth: { args: PlayerTenthAsk; reply: PlayerState };
+  /** Jumps to where a speaker begins; where there is no such turn it goes on. */
+  player_turn: { args: PlayerTurnAsk; reply: PlayerState };
+  /** Goes back to before the last jump; steps that follow each other within three seconds are one. */
+  player_undo: { args: Nothing; reply: PlayerState };
+  /** Five seconds back and slower, then on as before. */
+  player_say_again: { args: Nothing; reply: PlayerState };
+  /** A step with the stretch that goes round and round. */
+  player_repeat: { args: PlayerRepeatAsk; reply: PlayerState };
+  /** Sets the speed, in steps of 0.05, and keeps it for later calls. */
   player_speed: { args: PlayerSpeedAsk; reply: PlayerState };
-  /** Sets the loudness. */
+  /** Sets the loudness, keeps it, and ends a mute. */
   player_volume: { args: PlayerVolumeAsk; reply: PlayerState };
+  /** No sound, or sound again; the loudness stays what it is. */
+  player_mute: { args: PlayerSwitchAsk; reply: PlayerState };
+  /** Leaves silences out, and keeps that for later calls. */
+  player_skip_silence: { args: PlayerSwitchAsk; reply: PlayerState };
+  /** Only one channel of this call, in both ears. */
+  player_solo: { args: PlayerSoloAsk; reply: PlayerState };
+  /** How loud one channel of this call is. */
+  player_gain: { args: PlayerGainAsk; reply: PlayerState };
+  /** The devices that sound can go to. */
+  player_devices: { args: Nothing; reply: DevicesView };
+  /** Chooses a device and keeps that; what plays goes on there. */
+  player_device: { args: PlayerDeviceAsk; reply: DevicesView };
+  /** Plays the first call that waits in the queue; `not_found` where none does. */
+  player_next: { args: Nothing; reply: PlayerState };
+  /** Plays the call that was in the player before this one; `not_found` where there was none. */
+  player_previous: { args: Nothing; reply: PlayerState };
+  /** What waits to be listened to. At the end of a call the first of it starts by itself. */
+  queue_read: { args: Nothing; reply: QueueView };
+  /** Has recordings wait. */
+  queue_add: { args: QueueAddAsk; reply: QueueView };
+  /** Takes one out. */
+  queue_remove: { args: RecordingAsk; reply: QueueView };
+  /** Moves one to another place. */
+  queue_move: { args: QueueMoveAsk; reply: QueueView };
+  /** Nothing waits any more. */
+  queue_clear: { args: Nothing; reply: QueueView };
+  /** Bookmarks of a call, and where notes were written in it. */
+  marks_read: { args: CallAsk; reply: MarksView };
+  /** Sets a bookmark. */
+  mark_add: { args: MarkAddAsk; reply: MarksView };
+  /** Gives a bookmark another name; a note is changed where notes are. */
+  mark_rename: { args: MarkRenameAsk; reply: Nothing };
+  /** Takes a mark off this device; a note that was sent stays with its lead. */
+  mark_delete: { args: MarkAsk; reply: Nothing };
   /** What the player does. */
   player_state: { args: Nothing; reply: PlayerState };
   /** Which steps the doctor takes. Works over a refused start, too. */

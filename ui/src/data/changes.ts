@@ -3,7 +3,17 @@ import type { Host } from '../host';
 
 /** What an event says has changed; a query names those that it depends on. */
 export type Tag =
-  'calls' | 'leads' | 'appointments' | 'calendars' | 'recordings' | 'listening' | 'settings' | 'account' | 'outbox';
+  | 'calls'
+  | 'leads'
+  | 'appointments'
+  | 'calendars'
+  | 'recordings'
+  | 'listening'
+  | 'settings'
+  | 'account'
+  | 'outbox'
+  | 'marks'
+  | 'queue';
 
 /** Where a link leads. */
 export type Place = Pick<Extract<AppEvent, { kind: 'open' }>, 'sid' | 'at_s' | 'lead_id'>;

@@ -12,12 +12,26 @@ const EMPTY: PlayerState = {
   duration_estimated: false,
   here: null,
   speed: 1,
+  pace: 1,
   volume: 1,
+  muted: false,
+  skip_silence: false,
+  skip_saves_ms: 0,
+  solo: null,
+  gains: [1, 1],
+  repeat: null,
+  saying_again: false,
+  queued: 0,
+  can_undo: false,
+  stopped_by: null,
   error: null,
   revision: -1,
 };
 
-type PlayerCommand = Exclude<Extract<Command, `player_${string}`>, 'player_state'>;
+type PlayerCommand = Exclude<
+  Extract<Command, `player_${string}`>,
+  'player_state' | 'player_devices' | 'player_device'
+>;
 
 /** The player as the window knows it: what the app said last, and the head that moves on in between. */
 export class Player {
@@ -147,7 +161,7 @@ export class Player {
     this.#anchor = {
       positionMs: state.position_ms,
       durationMs: state.duration_ms,
-      speed: state.speed,
+      speed: state.pace,
       moving: state.phase === 'playing',
       heardAt: performance.now(),
     };

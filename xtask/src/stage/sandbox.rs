@@ -46,8 +46,12 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts it on a free port with its own invented people and recordings.
     pub async fn open(prepare_polls: u32, logs: &Path) -> Result<Self, Failure> {
-        let polls = prepare_polls.to_string();
-        let args = ["--port", "0", "--prepare-polls", &polls];
+        Self::open_with(&["--prepare-polls", &prepare_polls.to_string()], logs).await
+    }
+
+    /// As [`Sandbox::open`], with these arguments.
+    pub async fn open_with(args: &[&str], logs: &Path) -> Result<Self, Failure> {
+        let args = [&["--port", "0"], args].concat();
         let mut program = Program::start("sandbox", &paths::built("aftercall-sandbox")?, &args, &[], logs, true)?;
         let (line, output) = program.first_line(Duration::from_secs(60)).await?;
         let ready = serde_json::from_str(&line).map_err(|e| Failure::answer("aftercall-sandbox", e))?;

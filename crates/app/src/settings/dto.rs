@@ -1,5 +1,6 @@
 //! What a person sets, as it crosses to the window and is kept.
 
+use aftercall_domain::rewind::Rewind;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -40,6 +41,10 @@ pub struct Settings {
     /// The desktop's notifications are shown.
     #[serde(default = "yes")]
     pub notifications: bool,
+    /// How far a recording goes back when it goes on after a pause.
+    #[serde(default)]
+    #[ts(type = "Rewind")]
+    pub rewind: Rewind,
 }
 
 fn yes() -> bool {

@@ -82,7 +82,9 @@ fn arguments(command: &str, sid: &str) -> Value {
     match command {
         "boot_state" | "sync_now" | "sync_nudge" | "sync_state" | "outbox_state" | "player_play" | "player_pause"
         | "player_state" | "doctor_steps" | "doctor_mend" | "security_read" | "lock" | "start_again" | "start_anew"
-        | "presence" | "storage_state" | "storage_evict" | "views_read" | "rules_read" | "about_read" => json!({}),
+        | "presence" | "storage_state" | "storage_evict" | "views_read" | "rules_read" | "about_read"
+        | "player_undo" | "player_say_again" | "player_next" | "player_previous" | "player_devices" | "queue_read"
+        | "queue_clear" => json!({}),
         "session_sign_in" => {
             json!({"url": "https://crm.example.com", "email": "a", "password": "b", "stay_signed_in": false})
         }
@@ -108,7 +110,9 @@ fn arguments(command: &str, sid: &str) -> Value {
         | "recording_pin"
         | "recording_unpin"
         | "recording_evict"
-        | "recording_keep" => json!({"id": id}),
+        | "recording_keep"
+        | "recording_turns"
+        | "queue_remove" => json!({"id": id}),
         "storage_limits" => json!({"cap_bytes": null, "keep_free_bytes": null, "deleted_after_days": 7}),
         "recording_peaks" => json!({"id": id, "buckets": 10}),
         "player_load" => json!({"id": id, "play": true}),
@@ -126,6 +130,20 @@ fn arguments(command: &str, sid: &str) -> Value {
         "kept_window" => json!({"list": "on_device", "offset": 0, "limit": 5}),
         "desktop_show" => json!({"playing": "locked", "play": null, "sync": "-", "open": "o", "quit": "q"}),
         "desktop_notify" => json!({"title": "t", "text": "x"}),
+        "player_seek_by" => json!({"by_ms": 5_000}),
+        "player_tenth" => json!({"tenth": 1}),
+        "player_turn" => json!({"by": 1}),
+        "player_repeat" => json!({"step": "a", "at_ms": 100}),
+        "player_mute" | "player_skip_silence" => json!({"on": true}),
+        "player_solo" => json!({"channel": 1}),
+        "player_gain" => json!({"channel": 1, "gain": 0.5}),
+        "player_device" => json!({"id": null}),
+        "queue_add" => json!({"ids": [id], "first": true}),
+        "queue_move" => json!({"id": id, "to": 0}),
+        "marks_read" => json!({"sid": sid}),
+        "mark_add" => json!({"sid": sid, "at_ms": 100, "text": "here"}),
+        "mark_rename" => json!({"id": 1, "text": "there"}),
+        "mark_delete" => json!({"id": 1}),
         _ => panic!("say what fits {command}"),
     }
 }

@@ -9,6 +9,7 @@ mod listening;
 mod lists;
 mod locking;
 mod notes;
+mod player;
 mod protocol;
 mod starting;
 mod storage;

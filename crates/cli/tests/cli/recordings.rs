@@ -57,6 +57,14 @@ fn what_would_be_heard_is_as_long_as_the_speed_says() {
     assert!((faster["output_ms"].as_i64().unwrap() - 30_000).abs() <= 20, "{faster}");
     let part = world.run(&["play", &sid, "--from", "10", "--to", "12.5", "--out", text(&out)]).ok();
     assert_eq!((&part["media_ms"], &part["output_ms"]), (&json!(2_500), &json!(2_500)));
+    let shorter = world.run(&["play", &sid, "--skip-silence", "--out", text(&out)]).ok();
+    let skipped_ms = shorter["skipped_ms"].as_i64().unwrap();
+    assert!(skipped_ms > 500 && shorter["media_ms"] == 45_000, "{shorter}");
+    assert_eq!(shorter["output_ms"].as_i64().unwrap(), 45_000 - skipped_ms);
+    world.run(&["play", &sid, "--solo", "2", "--out", text(&out)]).ok();
+    let samples: Vec<i16> = hound::WavReader::open(&out).unwrap().into_samples().map(Result::unwrap).collect();
+    assert!(samples.chunks(2).all(|frame| frame[0] == frame[1]), "one side, in both ears");
+    assert_eq!(world.run(&["play", &sid, "--solo", "3", "--out", text(&out)]).code, 2);
     let nonsense = world.run(&["play", &sid, "--speed", "9", "--out", text(&out)]);
     assert_eq!(nonsense.error(), "invalid_input");
 }

@@ -6,6 +6,7 @@ use aftercall_domain::outbox::{Draft, Effect, Event, Phase, Task};
 use rusqlite::Connection;
 
 use super::OutboxError;
+use crate::store::table::marks::NewMark;
 use crate::store::table::outbox::{self, DraftRow, Sender};
 use crate::store::table::{account, calls, lead_pages, leads, marks};
 use crate::store::{ChangeSet, StoreError, Tag};
@@ -43,7 +44,9 @@ pub fn add_note(
     let mark = match place {
         Some(place) => {
             changes.touch(Tag::Calls);
-            Some(marks::add(conn, &place.sid, place.at_ms.max(0), &text, now_ms)?)
+            changes.touch(Tag::Marks);
+            let mark = NewMark { at_ms: place.at_ms.max(0), text: &text, is_note: true };
+            Some(marks::add(conn, &place.sid, mark, now_ms)?)
         }
         None => None,
     };

@@ -25,6 +25,10 @@ pub enum Tag {
     Account,
     /// What waits to be sent.
     Outbox,
+    /// Bookmarks, and where notes were written.
+    Marks,
+    /// What waits to be listened to.
+    Queue,
 }
 
 impl Tag {
@@ -40,6 +44,8 @@ impl Tag {
             Self::Settings => "settings",
             Self::Account => "account",
             Self::Outbox => "outbox",
+            Self::Marks => "marks",
+            Self::Queue => "queue",
         }
     }
 }

@@ -1,13 +1,15 @@
-//! The system's default output device. The only file that names cpal.
+//! The system's output devices. The only file that names cpal.
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::{Health, Stream};
+use super::{Device, Health, Stream};
 use crate::error::PlayerError;
 use crate::render::Render;
 
@@ -18,6 +20,8 @@ const PERIOD_MS: u32 = 60;
 const WIDENINGS_MAX: u32 = 2;
 /// Without an event for this long the backend looks whether the device is still there.
 const POLL: Duration = Duration::from_millis(500);
+/// How often it is asked whether the system's default is another one by now.
+const DEFAULT_POLL: Duration = Duration::from_secs(1);
 /// Samples that are converted at a time for a device that does not take floats.
 const CONVERT_SAMPLES: usize = 4096;
 
@@ -32,6 +36,9 @@ struct DeviceStream {
     faults: Arc<Faults>,
     /// Which device it was, where the backend can tell.
     id: Option<cpal::DeviceId>,
+    /// Nobody chose it: it is the system's default.
+    is_default: bool,
+    asked: Cell<Instant>,
     _stream: cpal::Stream,
 }
 
@@ -40,17 +47,52 @@ impl Stream for DeviceStream {
         if self.faults.lost.load(Ordering::Acquire) {
             return Health::Lost;
         }
-        if !self.faults.broken.load(Ordering::Acquire) {
+        let is_broken = self.faults.broken.load(Ordering::Acquire);
+        if !is_broken && (!self.is_default || self.asked.get().elapsed() < DEFAULT_POLL) {
             return Health::Fine;
         }
-        let now = cpal::default_host().default_output_device().and_then(|device| device.id().ok());
-        if now == self.id { Health::Broken } else { Health::Lost }
+        self.asked.set(Instant::now());
+        if self.is_default && default_id() != self.id {
+            return Health::Lost;
+        }
+        if is_broken { Health::Broken } else { Health::Fine }
     }
 }
 
-/// Opens the default device and lets it run. After breakdowns it is given more time.
-pub(super) fn open(breakdowns: u32, connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Stream>, PlayerError> {
-    let device = cpal::default_host().default_output_device().ok_or(PlayerError::NoOutputDevice)?;
+fn default_id() -> Option<cpal::DeviceId> {
+    cpal::default_host().default_output_device().and_then(|device| device.id().ok())
+}
+
+/// Every device that a person would choose.
+pub(super) fn all() -> Vec<Device> {
+    let Ok(devices) = cpal::default_host().devices() else { return Vec::new() };
+    let mut names = HashSet::new();
+    let named = devices.filter_map(|device| {
+        let (id, about) = (device.id().ok()?, device.description().ok()?);
+        (about.supports_output() && is_for_people(&id))
+            .then(|| Device { id: id.to_string(), name: about.name().to_owned() })
+    });
+    // ALSA lists a card by its number and by its name.
+    named.filter(|device| names.insert(device.name.clone())).collect()
+}
+
+/// ALSA lists every way to a card, most of which take one format only: those that take any are enough.
+fn is_for_people(id: &cpal::DeviceId) -> bool {
+    !cfg!(target_os = "linux") || ["pulse", "pipewire"].contains(&id.id()) || id.id().starts_with("plughw:")
+}
+
+fn chosen(id: &str) -> Option<cpal::Device> {
+    cpal::default_host().device_by_id(&id.parse().ok()?)
+}
+
+/// Opens the device with this id, or the default one, and lets it run. After breakdowns it is given more time.
+pub(super) fn open(
+    id: Option<&str>,
+    breakdowns: u32,
+    connect: &mut dyn FnMut(u32) -> Render,
+) -> Result<Box<dyn Stream>, PlayerError> {
+    let device = id.map_or_else(|| cpal::default_host().default_output_device(), chosen);
+    let device = device.ok_or(PlayerError::NoOutputDevice)?;
     // On ALSA there is always a default device, and only asking for its configuration tells that it is none.
     let supported = device.default_output_config().map_err(|error| no_device(&error))?;
     let mut config = supported.config();
@@ -76,7 +118,13 @@ pub(super) fn open(breakdowns: u32, connect: &mut dyn FnMut(u32) -> Render) -> R
     }
     .map_err(|error| no_device(&error))?;
     stream.play().map_err(|error| no_device(&error))?;
-    Ok(Box::new(DeviceStream { faults, id: device.id().ok(), _stream: stream }))
+    Ok(Box::new(DeviceStream {
+        faults,
+        id: device.id().ok(),
+        is_default: id.is_none(),
+        asked: Cell::new(Instant::now()),
+        _stream: stream,
+    }))
 }
 
 fn build<T: SizedSample + FromSample<f32>>(

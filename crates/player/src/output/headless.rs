@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Health, Stream};
+use super::{Device, Health, Stream};
 use crate::error::PlayerError;
 use crate::render::Render;
 use crate::ring::LANES;
@@ -28,11 +28,25 @@ struct Shared {
     unplugged: bool,
     health: Health,
     captured: Vec<f32>,
+    /// Beside the default one.
+    devices: Vec<Device>,
+    /// Which of them is open.
+    device: Option<String>,
+    /// How often one was opened.
+    opened: u32,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { render: None, unplugged: false, health: Health::Fine, captured: Vec::new() }
+        Self {
+            render: None,
+            unplugged: false,
+            health: Health::Fine,
+            captured: Vec::new(),
+            devices: Vec::new(),
+            device: None,
+            opened: 0,
+        }
     }
 }
 
@@ -109,17 +123,50 @@ impl Headless {
         self.lock().render.is_some()
     }
 
+    /// Another device becomes the default: what is open is lost, and can be opened again at once.
+    pub fn change(&self) {
+        let mut shared = self.lock();
+        shared.health = Health::Lost;
+        shared.render = None;
+    }
+
+    /// These devices are there, beside the default one.
+    pub fn set_devices(&self, devices: Vec<Device>) {
+        self.lock().devices = devices;
+    }
+
+    /// Which of them is open; none = the default one, or nothing.
+    pub fn device(&self) -> Option<String> {
+        self.lock().device.clone()
+    }
+
+    /// How often one was opened.
+    pub fn opened(&self) -> u32 {
+        self.lock().opened
+    }
+
+    pub(super) fn devices(&self) -> Vec<Device> {
+        self.lock().devices.clone()
+    }
+
     /// A device is there again.
     pub fn plug(&self) {
         self.lock().unplugged = false;
     }
 
-    pub(super) fn open(&self, connect: &mut dyn FnMut(u32) -> Render) -> Result<Box<dyn Stream>, PlayerError> {
+    pub(super) fn open(
+        &self,
+        id: Option<&str>,
+        connect: &mut dyn FnMut(u32) -> Render,
+    ) -> Result<Box<dyn Stream>, PlayerError> {
         let mut shared = self.lock();
-        if shared.unplugged {
+        let is_there = id.is_none_or(|id| shared.devices.iter().any(|device| device.id == id));
+        if shared.unplugged || !is_there {
             return Err(PlayerError::NoOutputDevice);
         }
         shared.health = Health::Fine;
+        shared.device = id.map(str::to_owned);
+        shared.opened += 1;
         shared.render = Some(connect(self.rate_hz));
         drop(shared);
         let pace = if self.paced { Some(self.run()?) } else { None };

@@ -36,15 +36,33 @@ pub(crate) enum Health {
     Lost,
 }
 
-/// Opens an output. `breakdowns` says how often one broke down so far; `connect` is told the rate and gives what will
+/// A device that sound can go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Stays the same from start to start.
+    pub id: String,
+    /// What the system calls it.
+    pub name: String,
+}
+
+/// The devices that are there. It may take a while: not for a thread that must not wait.
+pub fn devices(choice: &OutputChoice) -> Vec<Device> {
+    match choice {
+        OutputChoice::Device => device::all(),
+        OutputChoice::Headless(headless) => headless.devices(),
+    }
+}
+
+/// Opens an output, the system's default or the one with this id. `breakdowns` says how often one broke down so far; `connect` is told the rate and gives what will
 /// render for it.
 pub(crate) fn open(
     choice: &OutputChoice,
+    id: Option<&str>,
     breakdowns: u32,
     connect: &mut dyn FnMut(u32) -> Render,
 ) -> Result<Box<dyn Stream>, PlayerError> {
     match choice {
-        OutputChoice::Device => device::open(breakdowns, connect),
-        OutputChoice::Headless(headless) => headless.open(connect),
+        OutputChoice::Device => device::open(id, breakdowns, connect),
+        OutputChoice::Headless(headless) => headless.open(id, connect),
     }
 }

@@ -67,7 +67,7 @@ fn a_16_bit_wav_comes_out_as_it_went_in() {
 fn a_window_is_that_part_of_the_whole() {
     for name in ["call-dual-45s.mp3", "call-dual-20s.wav", "call-dual-vbr-40s.mp3"] {
         let (whole, what) = rendered(name, &RenderOptions::default()).expect(name);
-        let window = RenderOptions { speed: 1.0, from_ms: 3_217, to_ms: Some(9_001) };
+        let window = RenderOptions { from_ms: 3_217, to_ms: Some(9_001), ..RenderOptions::default() };
         let (part, part_what) = rendered(name, &window).expect(name);
         assert_eq!(part_what.media_ms, 9_001 - 3_217);
         let sample = |ms: u64| ((ms * u64::from(what.sample_rate_hz) + 500) / 1000) as usize * 2;
@@ -79,10 +79,10 @@ fn a_window_is_that_part_of_the_whole() {
 #[test]
 fn a_window_beyond_the_end_is_cut_and_a_reversed_one_refused() {
     let name = "call-mono-5s.wav";
-    let beyond = RenderOptions { speed: 1.0, from_ms: 4_000, to_ms: Some(60_000) };
+    let beyond = RenderOptions { from_ms: 4_000, to_ms: Some(60_000), ..RenderOptions::default() };
     assert_eq!(rendered(name, &beyond).expect("cut").1.output_ms, 1_000);
     for (from_ms, to_ms) in [(3_000, 2_000), (-1, 2_000), (0, -1)] {
-        let odd = RenderOptions { speed: 1.0, from_ms, to_ms: Some(to_ms) };
+        let odd = RenderOptions { from_ms, to_ms: Some(to_ms), ..RenderOptions::default() };
         assert_eq!(rendered(name, &odd).err(), Some(PlayerError::InvalidInput), "{from_ms} to {to_ms}");
     }
     for speed in [0.0, 0.4, 3.5, f64::NAN] {

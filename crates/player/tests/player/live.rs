@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
 
+use aftercall_domain::clock::ManualClock;
 use aftercall_player::output::Headless;
 use aftercall_player::{OutputChoice, Phase, Player, PlayerError, Status};
 
@@ -229,7 +230,11 @@ fn a_device_that_goes_pauses_it_and_it_never_resumes_by_itself() {
 #[test]
 fn an_output_that_breaks_down_goes_on_where_it_stood() {
     let (whole, _) = rendered(CALL, &at_speed(1.0)).expect("sound");
-    let (player, headless) = playing(CALL, RATE);
+    let clock = Arc::new(ManualClock::at(0));
+    let headless = Headless::stepped(RATE as u32);
+    let player = Player::start_by(OutputChoice::Headless(headless.clone()), clock.clone(), Box::new(|_| {}));
+    player.load(source(CALL), 0, true);
+    until(&player, |status| status.phase == Phase::Playing);
     headless.step(6 * RATE);
     headless.break_down();
     until(&player, |_| headless.is_open());
@@ -237,6 +242,7 @@ fn an_output_that_breaks_down_goes_on_where_it_stood() {
     assert_eq!(settled(&heard), settled(&left(&whole, 6_000, RATE)));
     // One that never gives a sound is not opened again without end.
     for _ in 0..4 {
+        clock.advance_ms(2_000);
         headless.break_down();
         until(&player, |_| headless.is_open());
     }

@@ -12,7 +12,7 @@ pub struct Listening {
     pub position_ms: i64,
     /// The person has heard it.
     pub heard: bool,
-    /// The speed last used for it.
+    /// The speed that was chosen for it.
     pub speed: Option<f64>,
 }
 
@@ -28,6 +28,15 @@ pub fn get(conn: &Connection, sid: &CallSid) -> Result<Listening, StoreError> {
         })
         .optional()?;
     Ok(found.unwrap_or_default())
+}
+
+/// When a call was last listened to, UTC; nothing where it never was.
+///
+/// # Errors
+/// SQLite's.
+pub fn last_at(conn: &Connection, sid: &CallSid) -> Result<Option<i64>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT updated_at_ms FROM listening WHERE call_sid = ?1")?;
+    Ok(statement.query_row([sid.as_str()], |row| row.get(0)).optional()?)
 }
 
 /// Remembers it, and keeps the list of unheard calls in step.

@@ -16,6 +16,7 @@ pub mod lead_pages;
 pub mod lead_statuses;
 pub mod leads;
 pub mod listening;
+pub mod listening_queue;
 pub mod marks;
 pub mod outbox;
 pub mod profile;

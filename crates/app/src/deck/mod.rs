@@ -3,6 +3,16 @@
 //! A recording that is not here is asked for, and starts by itself with the first of its bytes, unless another was chosen
 //! or the wish was taken back; the rest is heard as it arrives. The position is saved every five seconds, on pause, at the end and when the app closes.
 
+mod devices;
+pub mod dto;
+mod heard;
+mod jumps;
+mod queue;
+mod speakers;
+mod state;
+mod stretch;
+mod transport;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,16 +20,24 @@ use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::Arriving;
-use aftercall_engine::store::table::{listening, recordings};
+use aftercall_engine::store::table::listening::{self, Listening};
+use aftercall_engine::store::table::listening_queue;
+use aftercall_engine::store::table::recordings::{self, Analysis};
 use aftercall_engine::store::{ChangeSet, Tag};
-use aftercall_media::Turns;
+use aftercall_media::{Cut, Turns, cuts};
 use aftercall_player::{OutputChoice, Phase, Player, Status};
 use tokio::sync::{Mutex, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::dto::PlayerState;
+use self::heard::heard_at_ms;
+use self::jumps::Jumps;
+pub(crate) use self::state::empty;
+use self::state::{idle, state_of};
+use self::stretch::Stretch;
 use crate::downloads::Downloads;
-use crate::dto::{CallRow, PlayerPhase, PlayerState};
+use crate::dto::CallRow;
 use crate::errors::AppError;
 use crate::library::Library;
 use crate::{rows, settings, sound};
@@ -28,10 +46,10 @@ use crate::{rows, settings, sound};
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// So much of a recording's beginning is here before it is opened.
 const BEGINNING_BYTES: u64 = 64 * 1024;
+/// So many calls that were listened to before are remembered.
+const BEFORE_MAX: usize = 100;
 /// A call that stood this close to its end begins at its start.
 const END_MARGIN_MS: i64 = 1_000;
-/// A call is heard when this much of its speech was passed.
-const HEARD_PER_CENT: i64 = 90;
 
 /// The player of the app.
 #[derive(Clone)]
@@ -40,6 +58,7 @@ pub(crate) struct Deck(Arc<Inner>);
 struct Inner {
     library: Library,
     downloads: Downloads,
+    output: OutputChoice,
     player: Player,
     chosen: Mutex<Chosen>,
     status: watch::Receiver<Status>,
@@ -64,7 +83,38 @@ struct Chosen {
     heard_at_ms: i64,
     saved_ms: i64,
     phase: Option<Phase>,
+    /// Who speaks when, once all of it is here.
+    turns: Option<Turns>,
+    /// What leaving its silences out saves.
+    skip_saves_ms: i64,
+    jumps: Jumps,
+    stretch: Option<Stretch>,
+    /// Since when it stands still; nothing where it goes on exactly where it stands.
+    resting_since_ms: Option<i64>,
+    /// The speed that was chosen for this call.
+    speed: Option<f64>,
+    /// What was listened to before, the last one last.
+    before: Vec<RecordingId>,
+    /// How many wait to be listened to.
+    queued: u32,
     revision: u64,
+}
+
+/// Where and how fast a recording begins.
+struct Start {
+    at_ms: i64,
+    speed: f64,
+}
+
+impl Chosen {
+    /// What was found in the recording when it arrived. Says what can be left out of it.
+    fn know(&mut self, analysis: Option<&Analysis>, duration_ms: i64) -> Arc<[Cut]> {
+        self.turns = analysis.and_then(|analysis| serde_json::from_str(&analysis.turns).ok());
+        self.heard_at_ms = heard_at_ms(self.turns.as_ref(), duration_ms);
+        let cuts = self.turns.as_ref().map(cuts).unwrap_or_default();
+        self.skip_saves_ms = cuts.iter().map(|cut| cut.length_ms()).sum();
+        cuts.into()
+    }
 }
 
 impl Deck {
@@ -76,20 +126,26 @@ impl Deck {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Result<Self, AppError> {
-        let (speed, volume) = settings::sound(&library.store).await?;
-        let (told, status) = watch::channel(idle(speed, volume));
+        let sound = settings::sound(&library.store).await?;
+        let begun = idle(&sound);
+        let (told, status) = watch::channel(begun.clone());
+        let (clock, device) = (library.clock.clone(), output.clone());
         let player = tokio::task::spawn_blocking(move || {
-            let player = Player::start(output, Box::new(move |status| drop(told.send_replace(status))));
-            player.set_speed(speed);
-            player.set_volume(volume as f32);
+            let player = Player::start_by(device, clock, Box::new(move |status| drop(told.send_replace(status))));
+            player.set_speed(sound.speed);
+            player.set_volume(sound.volume as f32);
+            player.set_skip(sound.skip_silence);
+            player.set_device(sound.device);
             player
         });
         let player = player.await.map_err(|_| AppError::Panicked)?;
-        let chosen = Chosen::default();
-        let (shown, _) = watch::channel(state_of(&chosen, &idle(speed, volume)));
+        let queued = library.store.read(listening_queue::count).await?;
+        let chosen = Chosen { queued, ..Chosen::default() };
+        let (shown, _) = watch::channel(state_of(&chosen, &begun));
         let deck = Self(Arc::new(Inner {
             library: library.clone(),
             downloads: downloads.clone(),
+            output,
             player,
             chosen: Mutex::new(chosen),
             status,
@@ -111,13 +167,26 @@ impl Deck {
 
     /// Chooses a recording. One that is not here is asked for.
     pub async fn load(&self, id: RecordingId, play: bool) -> Result<PlayerState, AppError> {
+        self.load_as(id, play, true).await
+    }
+
+    /// As [`Deck::load`]; the way back leads to what was in the player only where that is to be remembered.
+    async fn load_as(&self, id: RecordingId, play: bool, remember: bool) -> Result<PlayerState, AppError> {
         let mut chosen = self.0.chosen.lock().await;
         self.save(&mut chosen).await;
         let (sid, row) = rows::call_of_recording(&self.0.library.store, &id, self.origins()).await?;
         let stored = row.recording.state.is_stored();
         // The former recording must not go on under the new call's name, whatever becomes of opening this one.
         self.blocking(|player| player.unload()).await?;
+        let mut before = std::mem::take(&mut chosen.before);
+        if let Some(former) = chosen.id.take().filter(|former| remember && *former != id) {
+            before.push(former);
+            let old = before.len().saturating_sub(BEFORE_MAX);
+            before.drain(..old);
+        }
         *chosen = Chosen {
+            before,
+            queued: chosen.queued,
             heard: row.heard,
             call: Some(row),
             sid: Some(sid),
@@ -132,60 +201,6 @@ impl Deck {
         } else {
             self.ask_for(&mut chosen).await?;
         }
-        Ok(self.show(&mut chosen))
-    }
-
-    /// Goes on, or will as soon as the recording is here.
-    pub async fn play(&self) -> Result<PlayerState, AppError> {
-        let mut chosen = self.0.chosen.lock().await;
-        if chosen.waiting {
-            chosen.play_when_here = true;
-            self.ask_for(&mut chosen).await?;
-        } else if chosen.error.is_some() {
-            // What stood in the way may be mended.
-            chosen.play_when_here = true;
-            self.give(&mut chosen).await;
-        } else {
-            self.blocking(|player| player.play()).await?;
-        }
-        Ok(self.show(&mut chosen))
-    }
-
-    /// Stands still.
-    pub async fn pause(&self) -> Result<PlayerState, AppError> {
-        let mut chosen = self.0.chosen.lock().await;
-        chosen.play_when_here = false;
-        self.blocking(|player| player.pause()).await?;
-        self.save(&mut chosen).await;
-        Ok(self.show(&mut chosen))
-    }
-
-    /// Jumps.
-    pub async fn seek(&self, position_ms: i64) -> Result<PlayerState, AppError> {
-        let mut chosen = self.0.chosen.lock().await;
-        self.blocking(move |player| player.seek(position_ms.max(0))).await?;
-        Ok(self.show(&mut chosen))
-    }
-
-    /// Sets the speed, for later calls and starts too.
-    pub async fn set_speed(&self, speed: f64) -> Result<PlayerState, AppError> {
-        if !(0.5..=3.0).contains(&speed) {
-            return Err(AppError::InvalidInput("the speed is 0.5 to 3"));
-        }
-        let mut chosen = self.0.chosen.lock().await;
-        let status = self.blocking(move |player| player.set_speed(speed)).await?;
-        settings::keep_sound(&self.0.library.store, status.speed, f64::from(status.volume)).await?;
-        Ok(self.show(&mut chosen))
-    }
-
-    /// Sets the loudness, for later calls and starts too.
-    pub async fn set_volume(&self, volume: f64) -> Result<PlayerState, AppError> {
-        if !(0.0..=1.0).contains(&volume) {
-            return Err(AppError::InvalidInput("the loudness is 0 to 1"));
-        }
-        let mut chosen = self.0.chosen.lock().await;
-        let status = self.blocking(move |player| player.set_volume(volume as f32)).await?;
-        settings::keep_sound(&self.0.library.store, status.speed, f64::from(status.volume)).await?;
         Ok(self.show(&mut chosen))
     }
 
@@ -208,6 +223,11 @@ impl Deck {
         self.save(&mut chosen).await;
         // A player that does not answer has nothing to let go of.
         let _ = self.blocking(|player| player.unload()).await;
+    }
+
+    /// What the player told last.
+    fn status(&self) -> Status {
+        self.0.status.borrow().clone()
     }
 
     async fn blocking<T: Send + 'static>(
@@ -239,21 +259,21 @@ impl Deck {
         if arriving.is_over() || arriving.here_from(0) < beginning {
             return;
         }
-        let listening = match self.0.library.store.read(move |conn| listening::get(conn, &sid)).await {
-            Ok(listening) => listening,
+        // Beside the call's own length, the only one that is known by now.
+        let length_ms = chosen.call.as_ref().and_then(|call| call.duration_s).unwrap_or(0).saturating_mul(1_000);
+        let start = match self.start_of(chosen, &sid, length_ms).await {
+            Ok(start) => start,
             Err(error) => {
                 tracing::warn!(code = error.code().as_str(), "where listening stood could not be read");
                 return;
             }
         };
-        // Beside the call's own length, the only one that is known by now.
-        let length_ms = chosen.call.as_ref().and_then(|call| call.duration_s).unwrap_or(0).saturating_mul(1_000);
-        let near_end = length_ms > 0 && listening.position_ms > length_ms - END_MARGIN_MS;
-        let start_ms = if near_end { 0 } else { listening.position_ms };
-        chosen.heard = listening.heard;
-        chosen.saved_ms = listening.position_ms;
         let (coming, play) = (Box::new(sound::Coming::of(&arriving)), chosen.play_when_here);
-        if self.blocking(move |player| player.load_arriving(coming, start_ms, play)).await.is_ok() {
+        let loaded = self.blocking(move |player| {
+            player.set_speed(start.speed);
+            player.load_arriving(coming, start.at_ms, play)
+        });
+        if loaded.await.is_ok() {
             chosen.waiting = false;
             chosen.error = None;
             chosen.arriving = Some(arriving);
@@ -271,9 +291,8 @@ impl Deck {
         let Some(id) = chosen.id.clone() else { return false };
         let duration_ms = chosen.call.as_ref().and_then(|call| call.recording.duration_ms).unwrap_or(0);
         let analysis = self.0.library.store.read(move |conn| recordings::analysis(conn, &id)).await.ok().flatten();
-        let turns = analysis.and_then(|analysis| serde_json::from_str::<Turns>(&analysis.turns).ok());
-        chosen.heard_at_ms = heard_at_ms(turns.as_ref(), duration_ms);
-        true
+        let cuts = chosen.know(analysis.as_ref(), duration_ms);
+        self.blocking(move |player| player.set_cuts(cuts)).await.is_ok()
     }
 
     /// Another file comes in place of the one that is listened to, or none: what sounded stops, and goes on with the next
@@ -323,17 +342,36 @@ impl Deck {
         let opened = sound::open(&self.0.library, &id).await?;
         let duration_ms = opened.duration_ms;
         let store = &self.0.library.store;
-        let (listening, analysis) =
-            store.read(move |conn| Ok((listening::get(conn, &sid)?, recordings::analysis(conn, &id)?))).await?;
-        let turns = analysis.and_then(|analysis| serde_json::from_str::<Turns>(&analysis.turns).ok());
-        chosen.heard_at_ms = heard_at_ms(turns.as_ref(), duration_ms);
-        chosen.heard = listening.heard;
-        let near_end = duration_ms > 0 && listening.position_ms > duration_ms - END_MARGIN_MS;
-        let start_ms = if near_end { 0 } else { listening.position_ms };
-        chosen.saved_ms = listening.position_ms;
+        let analysis = store.read(move |conn| recordings::analysis(conn, &id)).await?;
+        let cuts = chosen.know(analysis.as_ref(), duration_ms);
+        let start = self.start_of(chosen, &sid, duration_ms).await?;
         let (source, play) = (opened.source, chosen.play_when_here);
-        self.blocking(move |player| player.load(source, start_ms, play)).await?;
+        self.blocking(move |player| {
+            player.set_speed(start.speed);
+            player.load(source, start.at_ms, play);
+            player.set_cuts(cuts)
+        })
+        .await?;
         Ok(())
+    }
+
+    /// Where and how fast a recording goes on that was listened to so far.
+    async fn start_of(&self, chosen: &mut Chosen, sid: &CallSid, duration_ms: i64) -> Result<Start, AppError> {
+        let (store, sid) = (&self.0.library.store, sid.clone());
+        let read = store.read(move |conn| Ok((listening::get(conn, &sid)?, listening::last_at(conn, &sid)?)));
+        let (listening, last_at_ms) = read.await?;
+        let position_ms = listening.position_ms;
+        let near_end = duration_ms > 0 && position_ms > duration_ms - END_MARGIN_MS;
+        let goes_on = position_ms > 0 && !near_end;
+        chosen.heard = listening.heard;
+        chosen.saved_ms = position_ms;
+        chosen.speed = listening.speed.filter(|_| goes_on);
+        let since_ms = last_at_ms.filter(|_| goes_on);
+        let back_ms = if chosen.play_when_here { self.back_ms(since_ms).await } else { 0 };
+        chosen.resting_since_ms = since_ms.filter(|_| !chosen.play_when_here);
+        let last_set = settings::sound(store).await?.speed;
+        let at_ms = if goes_on { (position_ms - back_ms).max(0) } else { 0 };
+        Ok(Start { at_ms, speed: chosen.speed.unwrap_or(last_set) })
     }
 
     fn origins(&self) -> rows::Origins {
@@ -361,7 +399,9 @@ impl Deck {
                         return;
                     }
                     status.borrow_and_update();
-                    self.moved().await;
+                    if self.moved().await {
+                        self.go_on().await;
+                    }
                 }
                 changed = changes.recv() => match changed {
                     Ok(changes) => self.changed(Some(&changes)).await,
@@ -378,8 +418,8 @@ impl Deck {
         }
     }
 
-    /// The player told something.
-    async fn moved(&self) {
+    /// The player told something. True where it played to the end just now.
+    async fn moved(&self) -> bool {
         let mut chosen = self.0.chosen.lock().await;
         let status = self.0.status.borrow().clone();
         let stopped = matches!(status.phase, Phase::Paused | Phase::Ended | Phase::Failed(_));
@@ -393,6 +433,10 @@ impl Deck {
         }
         let damaged = matches!(&status.phase, Phase::Failed(error) if error.code() == Code::Damaged);
         let before = chosen.phase.take();
+        let has_ended = ended && before == Some(Phase::Playing);
+        if status.phase == Phase::Paused && before == Some(Phase::Playing) {
+            chosen.resting_since_ms = Some(self.0.library.clock.now_ms());
+        }
         chosen.phase = Some(status.phase);
         if damaged && chosen.arriving.as_ref().is_some_and(|arriving| arriving.is_over() && !arriving.is_whole()) {
             chosen.play_when_here |= before == Some(Phase::Playing);
@@ -408,6 +452,7 @@ impl Deck {
             self.mend(&mut chosen).await;
         }
         self.show(&mut chosen);
+        has_ended
     }
 
     /// The library changed; `None` = maybe anything did.
@@ -457,11 +502,11 @@ impl Deck {
         if !loaded || (status.position_ms == chosen.saved_ms && chosen.heard == was_heard) {
             return;
         }
-        let (position_ms, heard, speed) = (status.position_ms, chosen.heard, status.speed);
+        let (position_ms, heard, speed) = (status.position_ms, chosen.heard, chosen.speed);
         let now_ms = self.0.library.clock.now_ms();
         let written = self.0.library.store.write(move |tx, changes| {
             let before = listening::get(tx, &sid)?;
-            let now = listening::Listening { position_ms, heard: heard || before.heard, speed: Some(speed) };
+            let now = Listening { position_ms, heard: heard || before.heard, speed };
             listening::set(tx, &sid, now, now_ms)?;
             if now.heard != before.heard {
                 changes.touch(Tag::Listening);
@@ -485,121 +530,5 @@ impl Deck {
         let state = state_of(chosen, &self.0.status.borrow());
         self.0.shown.send_replace(state.clone());
         state
-    }
-}
-
-fn idle(speed: f64, volume: f64) -> Status {
-    Status {
-        phase: Phase::Idle,
-        position_ms: 0,
-        duration_ms: 0,
-        estimated: false,
-        buffering: false,
-        speed,
-        volume: volume as f32,
-        output_ms: 0,
-        underruns: 0,
-        revision: 0,
-    }
-}
-
-/// What a player without a recording shows.
-pub(crate) fn empty() -> PlayerState {
-    state_of(&Chosen::default(), &idle(1.0, 1.0))
-}
-
-fn state_of(chosen: &Chosen, status: &Status) -> PlayerState {
-    // It stands still for want of bytes, and none are on their way: why, its own state says.
-    let is_stuck = status.buffering && chosen.arriving.is_some() && !is_coming(chosen);
-    let (phase, error) = match (&status.phase, chosen.error) {
-        _ if chosen.id.is_none() => (PlayerPhase::Empty, None),
-        _ if chosen.waiting || is_stuck => (PlayerPhase::Waiting, None),
-        (_, Some(error)) => (PlayerPhase::Failed, Some(error)),
-        (Phase::Failed(error), None) => (PlayerPhase::Failed, Some(error.code())),
-        (Phase::Idle | Phase::Loading, None) => (PlayerPhase::Loading, None),
-        (Phase::Playing, None) if status.buffering => (PlayerPhase::Buffering, None),
-        (Phase::Playing, None) => (PlayerPhase::Playing, None),
-        (Phase::Paused, None) => (PlayerPhase::Paused, None),
-        (Phase::Ended, None) => (PlayerPhase::Ended, None),
-    };
-    let known_ms = chosen.call.as_ref().and_then(|call| call.recording.duration_ms);
-    let told_ms = if chosen.waiting { 0 } else { status.duration_ms };
-    PlayerState {
-        phase,
-        call: chosen.call.clone(),
-        position_ms: if chosen.waiting { 0 } else { status.position_ms },
-        duration_ms: if told_ms > 0 { told_ms } else { known_ms.unwrap_or(0) },
-        duration_estimated: told_ms > 0 && status.estimated,
-        here: chosen.arriving.as_ref().filter(|arriving| !arriving.is_whole()).map(parts_here),
-        speed: status.speed,
-        volume: f64::from(status.volume),
-        error,
-        revision: chosen.revision,
-    }
-}
-
-/// Something of the chosen recording is being fetched, or will be in a moment.
-fn is_coming(chosen: &Chosen) -> bool {
-    chosen.call.as_ref().is_some_and(|call| {
-        matches!(call.recording.state, RecordingState::Queued | RecordingState::Preparing | RecordingState::Downloading)
-    })
-}
-
-fn parts_here(arriving: &Arriving) -> Vec<[f64; 2]> {
-    let total = arriving.total_bytes().max(1) as f64;
-    arriving.stretches().into_iter().map(|(start, end)| [start as f64 / total, end as f64 / total]).collect()
-}
-
-/// The media time at which nine tenths of the speech have gone by: what follows the last words does not count, nor
-/// does the waiting before the first. Without turns, nine tenths of the length.
-fn heard_at_ms(turns: Option<&Turns>, duration_ms: i64) -> i64 {
-    let by_length = duration_ms * HEARD_PER_CENT / 100;
-    let Some(turns) = turns else { return by_length };
-    let mut spoken: Vec<(i64, i64)> = turns.turns.iter().map(|turn| (turn.start_ms, turn.end_ms)).collect();
-    spoken.sort_unstable();
-    // Where both speak, the time counts once.
-    let mut stretches: Vec<(i64, i64)> = Vec::new();
-    for (start, end) in spoken {
-        match stretches.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
-            _ => stretches.push((start, end)),
-        }
-    }
-    let mut left = stretches.iter().map(|(start, end)| end - start).sum::<i64>() * HEARD_PER_CENT / 100;
-    if left <= 0 {
-        return by_length;
-    }
-    for (start, end) in stretches {
-        if left <= end - start {
-            return start + left;
-        }
-        left -= end - start;
-    }
-    by_length
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aftercall_media::Turn;
-
-    fn turns(spans: &[(u16, i64, i64)]) -> Turns {
-        let turns =
-            spans.iter().map(|&(channel, start_ms, end_ms)| Turn { channel, start_ms, end_ms }).collect::<Vec<_>>();
-        Turns { channels: 2, duration_ms: 100_000, turns, talk_ms: vec![0, 0], silence_ms: 0, overlap_ms: 0 }
-    }
-
-    #[test]
-    fn a_call_is_heard_at_nine_tenths_of_its_speech_not_of_its_length() {
-        let speech_first = turns(&[(1, 0, 5_000), (2, 5_000, 10_000)]);
-        assert_eq!(heard_at_ms(Some(&speech_first), 100_000), 9_000);
-        let overlapping = turns(&[(1, 10_000, 20_000), (2, 10_000, 20_000)]);
-        assert_eq!(heard_at_ms(Some(&overlapping), 100_000), 19_000);
-    }
-
-    #[test]
-    fn without_speech_found_the_length_decides() {
-        assert_eq!(heard_at_ms(None, 100_000), 90_000);
-        assert_eq!(heard_at_ms(Some(&turns(&[])), 100_000), 90_000);
     }
 }

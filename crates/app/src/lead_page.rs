@@ -115,10 +115,12 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
         let (mut rows, mut talk) = (Vec::new(), LeadTalk::default());
         for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
             rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
-            if let Some((turns, Some(split))) = call_page::turns(conn, &listing.recording, listing.call.direction)? {
+            let spoken = call_page::spoken(conn, &listing.recording, listing.call.direction)?;
+            let both = spoken.and_then(|spoken| Some((spoken.ms_of(Side::Agent)?, spoken.ms_of(Side::Customer)?)));
+            if let Some((agent_ms, customer_ms)) = both {
                 talk.calls += 1;
-                talk.agent_ms += call_page::spoken_ms(&turns, split, Side::Agent);
-                talk.customer_ms += call_page::spoken_ms(&turns, split, Side::Customer);
+                talk.agent_ms += agent_ms;
+                talk.customer_ms += customer_ms;
             }
         }
         Ok(Some(LeadPage {

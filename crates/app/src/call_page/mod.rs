@@ -80,38 +80,47 @@ fn file(conn: &Connection, row: &RecordingRow) -> Result<FileView, StoreError> {
     })
 }
 
-/// Who speaks when in a recording, with whose each channel is; nothing for one that was never here.
-pub(crate) fn turns(
+/// Who speaks when in a recording, and whose its channels are.
+pub(crate) struct Spoken {
+    turns: Turns,
+    /// Where the speakers can be split.
+    split: Option<[Side; 2]>,
+}
+
+impl Spoken {
+    /// Speech of one side; nothing where the speakers cannot be split.
+    pub fn ms_of(&self, side: Side) -> Option<i64> {
+        let split = self.split?;
+        Some(split.iter().zip(&self.turns.talk_ms).filter(|(whose, _)| **whose == side).map(|(_, ms)| ms).sum())
+    }
+}
+
+/// Nothing for a recording that was never here.
+pub(crate) fn spoken(
     conn: &Connection,
     row: &RecordingRow,
     direction: Direction,
-) -> Result<Option<(Turns, Option<[Side; 2]>)>, StoreError> {
+) -> Result<Option<Spoken>, StoreError> {
     let Some(analysis) = recordings::analysis(conn, &row.id)? else { return Ok(None) };
     // Our own words: what cannot be read was written by another version, and is made anew with the next download.
     let Ok(turns) = serde_json::from_str::<Turns>(&analysis.turns) else { return Ok(None) };
     let swapped = profile::get(conn, setting(row.id.source()))?.unwrap_or(false);
     let split = (turns.channels == 2).then(|| sides(row.id.source(), direction, swapped));
-    Ok(Some((turns, split)))
-}
-
-/// Speech of one side.
-pub(crate) fn spoken_ms(turns: &Turns, split: [Side; 2], side: Side) -> i64 {
-    split.iter().zip(&turns.talk_ms).filter(|(whose, _)| **whose == side).map(|(_, ms)| ms).sum()
+    Ok(Some(Spoken { turns, split }))
 }
 
 fn talk(conn: &Connection, listing: &CallListing) -> Result<Option<TalkView>, StoreError> {
-    let Some((turns, split)) = turns(conn, &listing.recording, listing.call.direction)? else { return Ok(None) };
-    let talk = Talk::of(&turns);
+    let Some(spoken) = spoken(conn, &listing.recording, listing.call.direction)? else { return Ok(None) };
+    let talk = Talk::of(&spoken.turns);
     let longest = talk.longest;
-    let side = |channel: u16| split.and_then(|split| split.get(usize::from(channel).wrapping_sub(1)).copied());
-    let of = |side| split.map_or(0, |split| spoken_ms(&turns, split, side));
+    let side = |channel: u16| spoken.split.and_then(|split| split.get(usize::from(channel).wrapping_sub(1)).copied());
     Ok(Some(TalkView {
         longest_side: longest.and_then(|longest| side(longest.channel)),
         longest_ms: longest.map_or(0, |longest| longest.end_ms - longest.start_ms),
         longest_at_ms: longest.map_or(0, |longest| longest.start_ms),
         dead_air_ms: talk.dead_air_ms,
         overlaps: talk.overlaps,
-        agent_ms: of(Side::Agent),
-        customer_ms: of(Side::Customer),
+        agent_ms: spoken.ms_of(Side::Agent).unwrap_or(0),
+        customer_ms: spoken.ms_of(Side::Customer).unwrap_or(0),
     }))
 }

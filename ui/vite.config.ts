@@ -29,5 +29,6 @@ export default defineConfig(({ mode }) => ({
   },
   // Svelte's client build, also under vitest.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'] },
+  // Whole screens, on machines that are busy with other things.
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], testTimeout: 30_000 },
 }));

@@ -34,6 +34,15 @@ export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 export type Screen =
   | { [At in Section]: { readonly at: At } }[Section]
   | { readonly at: 'lead'; readonly id: string; readonly from: Section }
+  | {
+      readonly at: 'call';
+      readonly sid: string;
+      readonly from: Section;
+      /** Opened on this lead's page. */
+      readonly lead?: string;
+      /** Shown there first; a link only shows, it never plays. */
+      readonly atMs?: number;
+    }
   | { readonly at: 'doctor'; readonly from: Section }
   | { readonly at: 'settings'; readonly from: Section; readonly part?: SettingsPart };
 
@@ -52,9 +61,16 @@ const DESK_AFTER_MS = 1_000;
 /** A screen as it was kept; what another version wrote is none. */
 function screenOf(place: string): Screen | undefined {
   try {
-    const kept = JSON.parse(place) as { at?: unknown; id?: unknown; from?: unknown; part?: unknown } | null;
+    const kept = JSON.parse(place) as {
+      at?: unknown;
+      id?: unknown;
+      sid?: unknown;
+      from?: unknown;
+      part?: unknown;
+    } | null;
     const from = isSection(kept?.from) ? kept.from : 'calls';
     if (kept?.at === 'lead' && typeof kept.id === 'string') return { at: 'lead', id: kept.id, from };
+    if (kept?.at === 'call' && typeof kept.sid === 'string') return { at: 'call', sid: kept.sid, from };
     if (isSection(kept?.at)) return { at: kept.at };
     if (kept?.at === 'doctor') return { at: 'doctor', from };
     if (kept?.at === 'settings') {
@@ -88,6 +104,7 @@ const DEFAULTS: Settings = {
   keys: { singles: true, remapped: [] },
   notifications: true,
   rewind: 'gentle',
+  sound: 'device',
 };
 const NOT_SYNCED: SyncState = {
   phase: 'never',
@@ -158,6 +175,7 @@ export class App {
   constructor(host: Host) {
     this.host = host;
     this.player = new Player(host, this.changes);
+    this.player.onFallback = () => this.announce(this.say('sound_fallback'));
     this.peaks = new Peaks(host);
     this.calls = new CallsModel(host, this.changes, () => this.settings.time_zone);
     this.leads = new LeadsModel(host, this.changes);
@@ -260,7 +278,8 @@ export class App {
     this.storage.ask(() => this.host.call('storage_state', {}));
     this.views.ask(() => this.host.call('views_read', {}));
     this.syncKnown = false;
-    const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), this.player.open()]);
+    const opened = this.player.open().then(() => this.player.use(this.settings.sound));
+    const [sync] = await Promise.allSettled([this.host.call('sync_state', {}), opened]);
     // An event that came meanwhile is newer than this answer: a finished sync must not look like a running one.
     if (sync.status === 'fulfilled' && !this.syncKnown) {
       this.sync = sync.value;
@@ -321,6 +340,11 @@ export class App {
     void this.#keepSettings({ ...this.settings, language });
   }
 
+  setSound(sound: Settings['sound']): void {
+    void this.#keepSettings({ ...this.settings, sound });
+    void this.player.use(sound);
+  }
+
   setTheme(theme: Theme): void {
     void this.#keepSettings({ ...this.settings, theme });
   }
@@ -366,6 +390,14 @@ export class App {
     }
   }
 
+  /** Where Escape leads from a page of its own; nothing on a list. */
+  get backTo(): Screen | undefined {
+    const { screen } = this;
+    if (!('from' in screen)) return undefined;
+    if (screen.at === 'call' && screen.lead !== undefined) return { at: 'lead', id: screen.lead, from: screen.from };
+    return { at: screen.from };
+  }
+
   go(screen: Screen): void {
     this.screen = screen;
   }
@@ -375,14 +407,13 @@ export class App {
   }
 
   /** A link was followed: its place is shown, and nothing is done there. */
-  #open({ sid, lead_id }: { sid: string | null; lead_id: string | null }): void {
+  #open({ sid, at_s, lead_id }: { sid: string | null; at_s: number | null; lead_id: string | null }): void {
     if (this.boot?.phase !== 'ready') return;
     this.over = undefined;
     if (lead_id !== null) this.go({ at: 'lead', id: lead_id, from: 'leads' });
     else if (sid !== null) {
-      this.calls.clear();
       this.calls.selected = sid;
-      this.go({ at: 'calls' });
+      this.go({ at: 'call', sid, from: 'calls', ...(at_s !== null && { atMs: at_s * 1000 }) });
     }
   }
 

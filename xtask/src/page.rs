@@ -113,9 +113,16 @@ impl Page {
         self.press_on_call(sid, " ").await
     }
 
-    /// Opens the page of a call's lead from the call's row.
-    pub async fn open_lead_of(&self, sid: &str) -> Result<(), Failure> {
+    /// Opens the page of a call from its row.
+    pub async fn open_call(&self, sid: &str) -> Result<(), Failure> {
         self.press_on_call(sid, ENTER).await?;
+        self.find_css(&format!("[data-testid='call-page'][data-sid='{sid}']"), "the call's page").await.map(|_| ())
+    }
+
+    /// Opens the page of a call's lead over the call's own.
+    pub async fn open_lead_of(&self, sid: &str) -> Result<(), Failure> {
+        self.open_call(sid).await?;
+        self.click_css("[data-testid='call-page'] [data-testid='call-open-lead']").await?;
         self.find("lead-page").await.map(|_| ())
     }
 

@@ -19,6 +19,7 @@ use ts_rs::{Config, TS, TypeVisitor};
 
 use crate::about::AboutView;
 use crate::agenda::{Agenda, AgendaAsk};
+use crate::call_page::dto::CallPage;
 use crate::desktop::{Notice, Tray};
 use crate::doctor::dto::*;
 use crate::dto::*;
@@ -132,6 +133,12 @@ contract! {
     views_write: SavedViews => SavedViews;
     /// Appointments by start, each with its lead's last call.
     agenda_read: AgendaAsk => Agenda;
+    /// The call page, as far as it is known here.
+    call_page: CallAsk => CallPage;
+    /// How far a call was listened to: where the window's own player begins.
+    listening_read: CallAsk => ListeningView;
+    /// Remembers how far it was listened to in the window's own player; the app's player remembers by itself.
+    listening_keep: ListeningKeepAsk => Nothing;
     /// A window onto the leads, by last contact.
     leads_window: LeadsAsk => LeadsWindow;
     /// The lead page, as far as it is known here.

@@ -164,6 +164,26 @@ pub struct SyncState {
     pub rejected: u64,
 }
 
+/// How far a call was listened to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct ListeningView {
+    /// Where to go on, in media time.
+    #[ts(type = "number")]
+    pub position_ms: i64,
+    /// The person has heard it.
+    pub heard: bool,
+}
+
+/// How far a call was listened to in the window's own player.
+#[derive(Debug, Clone, Deserialize, TS)]
+pub struct ListeningKeepAsk {
+    /// The call.
+    pub sid: String,
+    /// Media time.
+    #[ts(type = "number")]
+    pub position_ms: i64,
+}
+
 /// The quick views over the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -588,10 +608,25 @@ pub struct LeadPage {
     /// Seconds spoken in all its calls.
     #[ts(type = "number")]
     pub talk_s: u64,
+    /// Who talks in those of its calls whose recording was here.
+    pub talk: LeadTalk,
     /// Its appointments, latest first.
     pub appointments: Vec<AppointmentRow>,
     /// The next one that is not cancelled.
     pub next_appointment: Option<AppointmentRow>,
+}
+
+/// Who talks, over the calls of a lead.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS)]
+pub struct LeadTalk {
+    /// Calls that were measured: with two channels, and once on this device.
+    pub calls: u32,
+    /// What the agents spoke.
+    #[ts(type = "number")]
+    pub agent_ms: i64,
+    /// What the customer spoke.
+    #[ts(type = "number")]
+    pub customer_ms: i64,
 }
 
 /// One appointment.
@@ -629,7 +664,7 @@ pub struct RecordingAsk {
 pub struct PeaksAsk {
     /// The recording.
     pub id: String,
-    /// How many buckets, 1 to 4,000.
+    /// How many buckets, 1 to 65,536: what is kept of a recording has at most so many.
     pub buckets: u32,
 }
 

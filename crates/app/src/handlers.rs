@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use crate::about::AboutView;
 use crate::agenda::{Agenda, AgendaAsk};
+use crate::call_page::dto::CallPage;
 use crate::desktop::{Notice, Tray};
 use crate::doctor::dto::*;
 use crate::dto::*;
@@ -15,7 +16,7 @@ use crate::rules::Rules;
 use crate::start::{App, Boot, Refusal};
 use crate::storage::dto::*;
 use crate::views::{CallsMarkAsk, SavedViews};
-use crate::{desktop, doctor, lead_page, marks, notes, rows, settings, sides, sound, storage};
+use crate::{call_page, desktop, doctor, lead_page, listened, marks, notes, rows, settings, sides, sound, storage};
 
 fn app(boot: &Boot) -> Result<&App, AppError> {
     match boot {
@@ -191,6 +192,21 @@ pub(crate) async fn views_write(boot: &Boot, ask: SavedViews) -> Result<SavedVie
 
 pub(crate) async fn agenda_read(boot: &Boot, ask: AgendaAsk) -> Result<Agenda, AppError> {
     app(boot)?.agenda(ask).await
+}
+
+pub(crate) async fn call_page(boot: &Boot, ask: CallAsk) -> Result<CallPage, AppError> {
+    let app = app(boot)?;
+    call_page::read(app.store(), ask.sid.parse()?, app.origins()).await
+}
+
+pub(crate) async fn listening_read(boot: &Boot, ask: CallAsk) -> Result<ListeningView, AppError> {
+    listened::read(app(boot)?.store(), ask.sid.parse()?).await
+}
+
+pub(crate) async fn listening_keep(boot: &Boot, ask: ListeningKeepAsk) -> Result<Nothing, AppError> {
+    let app = app(boot)?;
+    listened::keep(app.store(), ask.sid.parse()?, ask.position_ms, app.clock().now_ms()).await?;
+    Ok(Nothing {})
 }
 
 pub(crate) async fn leads_window(boot: &Boot, ask: LeadsAsk) -> Result<LeadsWindow, AppError> {

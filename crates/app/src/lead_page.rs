@@ -4,12 +4,14 @@ use aftercall_domain::ids::LeadId;
 use aftercall_domain::lead_detail::{Activity, Reminder};
 use aftercall_domain::note::{self, Note};
 use aftercall_domain::outbox::Task;
+use aftercall_domain::sides::Side;
 use aftercall_domain::status::LeadStatus;
 use aftercall_engine::store::table::outbox::DraftRow;
 use aftercall_engine::store::table::{Span, appointments, calls, jobs, lead_pages, lead_statuses, leads, outbox};
 use aftercall_engine::store::{Connection, Store, StoreError};
 
-use crate::dto::{ActivityView, CallPlaceView, LeadPage, NoteView, PendingView, ReminderView};
+use crate::call_page;
+use crate::dto::{ActivityView, CallPlaceView, LeadPage, LeadTalk, NoteView, PendingView, ReminderView};
 use crate::errors::AppError;
 use crate::notes::draft_id;
 use crate::rows::{Origins, ROWS_MAX, appointment, call, lead, status};
@@ -64,7 +66,7 @@ fn draft_view(row: &DraftRow) -> NoteView {
 }
 
 /// What is not sent yet, newest first, then what the CRM has. A change whose note is gone stands for itself.
-fn notes(conn: &Connection, lead: LeadId) -> Result<Vec<NoteView>, StoreError> {
+pub(crate) fn notes(conn: &Connection, lead: LeadId) -> Result<Vec<NoteView>, StoreError> {
     let (here, drafts) = (lead_pages::notes(conn, lead)?, outbox::all(conn, Some(lead))?);
     let stands_alone = |row: &&DraftRow| match row.draft.task {
         Task::Add => true,
@@ -110,9 +112,16 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
         let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
         let totals = calls::lead_totals(conn, id)?;
         let statuses = lead_statuses::all(conn)?;
-        let mut rows = Vec::new();
+        let (mut rows, mut talk) = (Vec::new(), LeadTalk::default());
         for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
             rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
+            let spoken = call_page::spoken(conn, &listing.recording, listing.call.direction)?;
+            let both = spoken.and_then(|spoken| Some((spoken.ms_of(Side::Agent)?, spoken.ms_of(Side::Customer)?)));
+            if let Some((agent_ms, customer_ms)) = both {
+                talk.calls += 1;
+                talk.agent_ms += agent_ms;
+                talk.customer_ms += customer_ms;
+            }
         }
         Ok(Some(LeadPage {
             lead: lead(&found, &statuses),
@@ -128,6 +137,7 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
             calls_in_all: totals.calls,
             heard: totals.heard,
             talk_s: totals.talk_s,
+            talk,
             appointments: appointments::of_lead(conn, id)?.iter().map(appointment).collect(),
             next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment),
         }))

@@ -3,6 +3,7 @@
 mod about;
 mod agenda;
 mod answers;
+mod call_page;
 pub mod contract;
 pub mod database;
 mod deck;
@@ -20,6 +21,7 @@ mod lead_page;
 pub mod leaving;
 mod library;
 pub mod listen;
+mod listened;
 mod locking;
 mod log;
 mod marks;

@@ -8,7 +8,7 @@ use aftercall_engine::store::table::profile;
 use aftercall_engine::store::{Store, StoreError, Tag};
 use serde::Serialize;
 
-use crate::dto::{KeySettings, Language, Settings, Theme};
+use crate::dto::{KeySettings, Language, Settings, SoundChoice, Theme};
 use crate::errors::AppError;
 
 const SETTINGS: &str = "settings";
@@ -29,6 +29,7 @@ impl Default for Settings {
             keys: KeySettings::default(),
             notifications: true,
             rewind: Rewind::default(),
+            sound: SoundChoice::Device,
         }
     }
 }

@@ -8,7 +8,7 @@ use aftercall_engine::store::{Store, StoreError, Tag};
 
 use crate::errors::AppError;
 
-fn setting(source: Source) -> &'static str {
+pub(crate) fn setting(source: Source) -> &'static str {
     match source {
         Source::Crm => "channels.swapped.crm",
         Source::Twilio => "channels.swapped.twilio",

@@ -22,7 +22,7 @@ use crate::start::App;
 use crate::{placed, sides};
 
 /// Buckets of a waveform that the window may ask for.
-const BUCKETS_MAX: u32 = 4_000;
+const BUCKETS_MAX: u32 = 65_536;
 const COPY_BYTES: usize = 256 << 10;
 
 /// A stored recording, decrypted as it is read.
@@ -96,7 +96,7 @@ pub(crate) async fn analysis(library: &Library, id: &RecordingId) -> Result<(Ana
 /// The waveform for the window.
 pub(crate) async fn peaks_view(library: &Library, id: &RecordingId, buckets: u32) -> Result<PeaksView, AppError> {
     if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(AppError::InvalidInput("a waveform has 1 to 4,000 buckets"));
+        return Err(AppError::InvalidInput("a waveform has 1 to 65,536 buckets"));
     }
     let peaks = peaks(library, id).await?;
     let lanes = peaks.buckets(buckets as usize);

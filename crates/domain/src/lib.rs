@@ -25,4 +25,5 @@ pub mod search;
 pub mod sides;
 pub mod standing;
 pub mod status;
+pub mod transcript;
 pub mod zone;

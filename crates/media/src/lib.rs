@@ -14,6 +14,7 @@ pub mod scan;
 pub mod sealed;
 pub mod silence;
 pub mod sniff;
+pub mod talk;
 pub mod turns;
 
 pub use peaks::{Peaks, PeaksBuilder, PeaksError};

@@ -307,6 +307,47 @@ export type CallAsk = {
 sid: string, };
 
 /**
+ * The call page.
+ */
+export type CallPage = { 
+/**
+ * The call.
+ */
+call: CallRow, 
+/**
+ * The source's words about it, whole.
+ */
+summary: string | null, 
+/**
+ * `crm` or `twilio`: where the recording is from.
+ */
+source: "crm" | "twilio", 
+/**
+ * What is known of the recording's file.
+ */
+file: FileView, 
+/**
+ * Its lead.
+ */
+lead: LeadRow | null, 
+/**
+ * The lead's next appointment.
+ */
+next_appointment: AppointmentRow | null, 
+/**
+ * Notes of the lead that are about a second of this call, at the CRM or on their way; a mark may say the same.
+ */
+notes: Array<NoteView>, 
+/**
+ * What was said, as the source wrote it down; empty where it did not.
+ */
+transcript: Array<TranscriptLine>, 
+/**
+ * Measures of the conversation, once the recording was here.
+ */
+talk: TalkView | null, };
+
+/**
  * A second of a call.
  */
 export type CallPlaceAsk = { 
@@ -675,6 +716,31 @@ from_ms: number | null,
 to_ms: number | null, };
 
 /**
+ * The file of a recording.
+ */
+export type FileView = { 
+/**
+ * Bytes of the sound file itself, where it is here or its length is known.
+ */
+bytes: number | null, 
+/**
+ * Samples per second, once it was here.
+ */
+sample_rate_hz: number | null, 
+/**
+ * Every byte is here, and was found whole when it came.
+ */
+is_verified: boolean, 
+/**
+ * When that was, UTC.
+ */
+verified_at_ms: number | null, 
+/**
+ * Packets that could not be decoded and are skipped.
+ */
+damaged_packets: number, };
+
+/**
  * Which rows of which list.
  */
 export type KeptAsk = { 
@@ -858,6 +924,10 @@ heard: number,
  */
 talk_s: number, 
 /**
+ * Who talks in those of its calls whose recording was here.
+ */
+talk: LeadTalk, 
+/**
  * Its appointments, latest first.
  */
 appointments: Array<AppointmentRow>, 
@@ -910,6 +980,23 @@ calls: number,
  * Of these, recorded and not heard.
  */
 unheard: number, };
+
+/**
+ * Who talks, over the calls of a lead.
+ */
+export type LeadTalk = { 
+/**
+ * Calls that were measured: with two channels, and once on this device.
+ */
+calls: number, 
+/**
+ * What the agents spoke.
+ */
+agent_ms: number, 
+/**
+ * What the customer spoke.
+ */
+customer_ms: number, };
 
 /**
  * A window onto the leads, by last contact.
@@ -969,6 +1056,32 @@ keep_free_bytes: number | null,
  * Days until a voice goes that its source has deleted.
  */
 deleted_after_days: number, };
+
+/**
+ * How far a call was listened to in the window's own player.
+ */
+export type ListeningKeepAsk = { 
+/**
+ * The call.
+ */
+sid: string, 
+/**
+ * Media time.
+ */
+position_ms: number, };
+
+/**
+ * How far a call was listened to.
+ */
+export type ListeningView = { 
+/**
+ * Where to go on, in media time.
+ */
+position_ms: number, 
+/**
+ * The person has heard it.
+ */
+heard: boolean, };
 
 /**
  * A new bookmark.
@@ -1177,7 +1290,7 @@ export type PeaksAsk = {
  */
 id: string, 
 /**
- * How many buckets, 1 to 4,000.
+ * How many buckets, 1 to 65,536: what is kept of a recording has at most so many.
  */
 buckets: number, };
 
@@ -1777,7 +1890,11 @@ notifications: boolean,
 /**
  * How far a recording goes back when it goes on after a pause.
  */
-rewind: Rewind, };
+rewind: Rewind, 
+/**
+ * What makes the sound.
+ */
+sound: SoundChoice, };
 
 /**
  * Sign in to the CRM.
@@ -1808,6 +1925,11 @@ export type SignOutAsk = {
  * Destroy the key and remove everything from this device, not only the secrets.
  */
 wipe: boolean, };
+
+/**
+ * What makes the sound.
+ */
+export type SoundChoice = "device" | "page";
 
 /**
  * A lead's status.
@@ -1938,9 +2060,59 @@ refused: Array<string>,
 rejected: number, };
 
 /**
+ * Measures of a conversation.
+ */
+export type TalkView = { 
+/**
+ * Who speaks longest without a break; null in a recording whose speakers cannot be split.
+ */
+longest_side: Side | null, 
+/**
+ * For how long; 0 where nobody speaks.
+ */
+longest_ms: number, 
+/**
+ * Where that begins.
+ */
+longest_at_ms: number, 
+/**
+ * Time between the first and the last word in which nobody speaks for longer than a pause.
+ */
+dead_air_ms: number, 
+/**
+ * How often both speak at once.
+ */
+overlaps: number, 
+/**
+ * What the agent speaks.
+ */
+agent_ms: number, 
+/**
+ * What the customer speaks.
+ */
+customer_ms: number, };
+
+/**
  * Light, dark, or whatever the computer says.
  */
 export type Theme = "system" | "light" | "dark";
+
+/**
+ * One line of a transcript.
+ */
+export type TranscriptLine = { 
+/**
+ * Who speaks, where the source says so.
+ */
+side: Side | null, 
+/**
+ * Media time, where the source says so.
+ */
+at_ms: number | null, 
+/**
+ * The words.
+ */
+text: string, };
 
 /**
  * What stands beside the clock.
@@ -2142,6 +2314,12 @@ export interface Commands {
   views_write: { args: SavedViews; reply: SavedViews };
   /** Appointments by start, each with its lead's last call. */
   agenda_read: { args: AgendaAsk; reply: Agenda };
+  /** The call page, as far as it is known here. */
+  call_page: { args: CallAsk; reply: CallPage };
+  /** How far a call was listened to: where the window's own player begins. */
+  listening_read: { args: CallAsk; reply: ListeningView };
+  /** Remembers how far it was listened to in the window's own player; the app's player remembers by itself. */
+  listening_keep: { args: ListeningKeepAsk; reply: Nothing };
   /** A window onto the leads, by last contact. */
   leads_window: { args: LeadsAsk; reply: LeadsWindow };
   /** The lead page, as far as it is known here. */

@@ -8,6 +8,8 @@ export type Reply<C extends Command> = Commands[C]['reply'];
 export interface Host {
   /** Runs a command; rejects with a `HostError` and with nothing else. */
   call<C extends Command>(command: C, args: Args<C>): Promise<Reply<C>>;
+  /** Where the window reads a recording's own bytes. */
+  recordingUrl(id: string): string;
   /** Listens for the life of the window: there is one channel, and it is never closed. */
   events(listener: (event: AppEvent) => void): Promise<void>;
 }

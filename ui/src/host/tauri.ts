@@ -1,4 +1,4 @@
-import { Channel, invoke } from '@tauri-apps/api/core';
+import { Channel, convertFileSrc, invoke } from '@tauri-apps/api/core';
 import type { AppEvent } from '../bindings/contract';
 import { HostError, type Args, type Command, type Host, type Reply } from './port';
 
@@ -11,6 +11,8 @@ export const tauri: Host = {
       throw HostError.from(thrown);
     }
   },
+
+  recordingUrl: (id) => convertFileSrc(id, 'rec'),
 
   async events(listener) {
     const channel = new Channel<AppEvent>();

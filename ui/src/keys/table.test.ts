@@ -17,7 +17,7 @@ describe('keys by layout', () => {
     expect(command(stroke('j', 'KeyC'), true)).toBe('back_10');
     expect(command(stroke('h', 'KeyJ'), true)).toBeUndefined();
     // Its comma sits on KeyW and its K on KeyV.
-    expect(command(stroke(',', 'KeyW'), true)).toBeUndefined();
+    expect(command(stroke(',', 'KeyW'), true)).toBe('previous_turn');
     expect(command(stroke('k', 'KeyV'), true)).toBe('play_pause');
   });
 
@@ -107,5 +107,88 @@ describe('where keys are allowed', () => {
     const button = document.createElement('button');
     expect(space !== undefined && allowedAt(button, space)).toBe(false);
     expect(single !== undefined && allowedAt(button, single)).toBe(true);
+  });
+});
+
+describe('the player’s keys on the layouts that people type on', () => {
+  const COMMANDS: Record<string, string> = {
+    k: 'play_pause',
+    j: 'back_10',
+    l: 'forward_10',
+    ',': 'previous_turn',
+    '.': 'next_turn',
+    '[': 'slower',
+    ']': 'faster',
+    s: 'cycle_speed',
+    w: 'say_again',
+    x: 'skip_silence',
+    e: 'solo',
+    i: 'repeat_a',
+    o: 'repeat_b',
+    c: 'comment',
+    b: 'bookmark',
+    g: 'go_to_time',
+    z: 'undo_jump',
+    m: 'mute',
+    n: 'next_call',
+    p: 'previous_call',
+  };
+  const US =
+    'KeyK KeyJ KeyL Comma Period BracketLeft BracketRight KeyS KeyW KeyX KeyE KeyI KeyO KeyC KeyB KeyG KeyZ KeyM KeyN KeyP';
+  /** What each of those places types, in the same order. Other scripts are matched by the place. */
+  const BY_PLACE: Record<string, string> = {
+    Hebrew: "ל ח ך ת ץ ] [ ד ' ס ק ן ם ב נ ע ז צ מ פ",
+    Arabic: 'ن ت م و ز ج د س ص ء ث ه خ ؤ لا ل ئ ة ى ح',
+    Russian: 'л о д б ю х ъ ы ц ч у ш щ с и п я ь т з',
+  };
+  /** Where each of those letters is typed, in the same order. Latin layouts are matched by the letter. */
+  const BY_LETTER: Record<string, string> = {
+    French:
+      'KeyK KeyJ KeyL KeyM Comma Digit5 Minus KeyS KeyZ KeyX KeyE KeyI KeyO KeyC KeyB KeyG KeyW Semicolon KeyN KeyP',
+    Dvorak:
+      'KeyV KeyC KeyP KeyW KeyE Minus Equal Semicolon Comma KeyB KeyD KeyG KeyS KeyI KeyN KeyU Slash KeyM KeyL KeyR',
+    English: US,
+  };
+  const letters = Object.keys(COMMANDS);
+
+  it.each(Object.entries(BY_PLACE))('%s', (_, typed) => {
+    const places = US.split(' ');
+    typed.split(' ').forEach((key, n) => {
+      const letter = letters[n] ?? '';
+      expect(command(stroke(key, places[n] ?? ''), false), letter).toBe(COMMANDS[letter]);
+    });
+    expect(find(stroke(typed.split(' ')[2] ?? '', 'KeyL', { shiftKey: true }), false, false)?.command).toBe('repeat');
+  });
+
+  it.each(Object.entries(BY_LETTER))('%s', (name, places) => {
+    places.split(' ').forEach((place, n) => {
+      const key = letters[n] ?? '';
+      // AZERTY has the full stop on Shift and the brackets on AltGr, which arrives as Ctrl+Alt.
+      const held =
+        name !== 'French'
+          ? {}
+          : key === '.'
+            ? { shiftKey: true }
+            : '[]'.includes(key)
+              ? { ctrlKey: true, altKey: true, altGraph: true }
+              : {};
+      expect(command(stroke(key, place, held), true), key).toBe(COMMANDS[key]);
+    });
+    const at = places.split(' ')[2] ?? '';
+    expect(find(stroke('L', at, { shiftKey: true }), true, false)?.command).toBe('repeat');
+  });
+
+  it('while a note is typed: F4, F7, F8, F9 and Ctrl+J, and no single key', () => {
+    const inText = KEYS.filter((binding) => binding.inText === true);
+    const of = (key: string, code: string, ctrlKey = false) => {
+      const found = find(stroke(key, code, { ctrlKey }), false, false);
+      return found !== undefined && inText.includes(found) ? found.command : undefined;
+    };
+    expect(of('F8', 'F8')).toBe('play_pause');
+    expect(of('F7', 'F7')).toBe('back_5');
+    expect(of('F9', 'F9')).toBe('forward_5');
+    expect(of('F4', 'F4')).toBe('cycle_speed');
+    expect(of('ח', 'KeyJ', true)).toBe('insert_time');
+    for (const letter of letters) expect(of(letter, 'KeyK')).toBeUndefined();
   });
 });

@@ -15,6 +15,19 @@ export type Command =
   | 'mute'
   | 'louder'
   | 'quieter'
+  | 'next_turn'
+  | 'previous_turn'
+  | 'say_again'
+  | 'skip_silence'
+  | 'solo'
+  | 'repeat_a'
+  | 'repeat_b'
+  | 'repeat'
+  | 'print'
+  | 'comment'
+  | 'bookmark'
+  | 'go_to_time'
+  | 'undo_jump'
   | 'next_call'
   | 'previous_call'
   | 'find'
@@ -32,7 +45,6 @@ export type Command =
   | 'download'
   | 'pin'
   | 'export'
-  | 'print'
   | 'retry'
   | 'back'
   | 'next_pane'
@@ -72,6 +84,18 @@ export const KEYS: readonly Binding[] = [
   { command: 'cycle_speed', key: 's', code: 'KeyS' },
   { command: 'normal_speed', key: 'backspace', code: 'Backspace' },
   ...digits,
+  { command: 'previous_turn', key: ',', code: 'Comma' },
+  { command: 'next_turn', key: '.', code: 'Period' },
+  { command: 'say_again', key: 'w', code: 'KeyW' },
+  { command: 'skip_silence', key: 'x', code: 'KeyX' },
+  { command: 'solo', key: 'e', code: 'KeyE' },
+  { command: 'repeat_a', key: 'i', code: 'KeyI' },
+  { command: 'repeat_b', key: 'o', code: 'KeyO' },
+  { command: 'repeat', key: 'l', code: 'KeyL', shift: true },
+  { command: 'comment', key: 'c', code: 'KeyC' },
+  { command: 'bookmark', key: 'b', code: 'KeyB' },
+  { command: 'go_to_time', key: 'g', code: 'KeyG' },
+  { command: 'undo_jump', key: 'z', code: 'KeyZ' },
   { command: 'mute', key: 'm', code: 'KeyM' },
   { command: 'louder', key: 'arrowup', code: 'ArrowUp', ctrl: true, inText: true },
   { command: 'quieter', key: 'arrowdown', code: 'ArrowDown', ctrl: true, inText: true },
@@ -94,10 +118,10 @@ export const KEYS: readonly Binding[] = [
   { command: 'lock', key: 'l', code: 'KeyL', ctrl: true, inText: true },
   { command: 'sync_now', key: 'r', code: 'KeyR', ctrl: true, inText: true },
   { command: 'select_all', key: 'a', code: 'KeyA', ctrl: true },
+  { command: 'print', key: 'p', code: 'KeyP', ctrl: true, inText: true },
   { command: 'download', key: 'd', code: 'KeyD' },
   { command: 'pin', key: 'd', code: 'KeyD', shift: true },
   { command: 'export', key: 'e', code: 'KeyE', ctrl: true, inText: true },
-  { command: 'print', key: 'p', code: 'KeyP', ctrl: true, inText: true },
   { command: 'retry', key: 'r', code: 'KeyR' },
   { command: 'back', key: 'escape', code: 'Escape', inText: true },
   { command: 'next_pane', key: 'f6', code: 'F6', inText: true },

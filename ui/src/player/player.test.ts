@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Side } from '../bindings/contract';
+import { decibelText, decibelsOf, gainOf as gainOfDecibels } from './gain';
+import { waitMs } from './ladder';
+import { Undo } from './undo';
 import { cycledSpeed, positionAt, steppedSpeed, type Anchor } from './position';
 import { barCount, barsOf, gainOf, loudness, segments, timeAt, xAt } from './waveform';
 
 describe('the head between two events', () => {
-  const playing: Anchor = { positionMs: 1000, durationMs: 10_000, speed: 1.5, moving: true, heardAt: 500 };
+  const playing: Anchor = { positionMs: 1000, durationMs: 10_000, pace: 1.5, moving: true, heardAt: 500 };
 
   it('moves at the speed of the moment', () => expect(positionAt(playing, 1500)).toBe(2500));
   it('stops at the end', () => expect(positionAt(playing, 1_000_000)).toBe(10_000));
@@ -91,5 +94,34 @@ describe('waveform', () => {
     expect(timeAt(500, 100, 12_000)).toBe(12_000);
     expect(xAt(timeAt(25, 100, 12_000), 100, 12_000)).toBe(25);
     expect(xAt(5, 100, 0)).toBe(0);
+  });
+});
+
+describe('the loudness of a side', () => {
+  it('is told in whole decibels, and off at the softest', () => {
+    expect([1, 2, 0.5, 0, 0.0001].map(decibelsOf)).toEqual([0, 6, -6, -24, -24]);
+    expect([0, 6, -6, -24].map(gainOfDecibels)).toEqual([1, 1.995, 0.501, 0]);
+    expect([0, 6, -6, -24].map(decibelText)).toEqual(['0 dB', '+6 dB', '−6 dB', '−∞ dB']);
+  });
+});
+
+describe('the wait for what is being prepared', () => {
+  it('is the ladder’s, or longer where the answer says so', () => {
+    expect([1, 2, 3, 4, 5, 12].map((n) => waitMs(n, null))).toEqual([3_000, 5_000, 8_000, 10_000, 15_000, 15_000]);
+    expect(waitMs(1, '20')).toBe(20_000);
+    expect(waitMs(1, '1')).toBe(3_000);
+    expect(waitMs(1, 'Thu, 01 Jan 2026 00:00:00 GMT')).toBe(3_000);
+  });
+});
+
+describe('the way back from a jump', () => {
+  it('takes steps that follow on each other for one jump', () => {
+    const undo = new Undo();
+    undo.before(10_000, 0);
+    undo.before(15_000, 1_000);
+    undo.before(20_000, 2_000);
+    undo.before(60_000, 9_000);
+    expect([undo.take(), undo.take(), undo.take()]).toEqual([60_000, 10_000, undefined]);
+    expect(undo.can).toBe(false);
   });
 });

@@ -2,7 +2,8 @@
 export interface Anchor {
   readonly positionMs: number;
   readonly durationMs: number;
-  readonly speed: number;
+  /** Media time per time. */
+  readonly pace: number;
   readonly moving: boolean;
   /** `performance.now()` when it was said. */
   readonly heardAt: number;
@@ -10,15 +11,16 @@ export interface Anchor {
 
 /** Media time now: between two events the head goes on by itself, and never past the end. */
 export function positionAt(anchor: Anchor, now: number): number {
-  const passed = anchor.moving ? Math.max(0, now - anchor.heardAt) * anchor.speed : 0;
+  const passed = anchor.moving ? Math.max(0, now - anchor.heardAt) * anchor.pace : 0;
   const position = anchor.positionMs + passed;
   return Math.max(0, anchor.durationMs > 0 ? Math.min(position, anchor.durationMs) : position);
 }
 
 export const SPEED_CYCLE = [1, 1.5, 2] as const;
-export const SPEED_PRESETS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3] as const;
-const SLOWEST = 0.5;
-const FASTEST = 3;
+export const SPEED_PRESETS = [0.75, 1, 1.25, 1.5, 2, 3] as const;
+export const SPEED_STEP = 0.05;
+export const SLOWEST = 0.5;
+export const FASTEST = 3;
 
 /** 1 → 1.5 → 2 → 1; from any other speed back to 1. */
 export function cycledSpeed(speed: number): number {

@@ -5,8 +5,8 @@ export const STEP_PX = 3;
 export const BAR_PX = 2;
 const FLOOR_PX = 1.5;
 /** The customer's bars are cut: 2.5 px of colour, 1 px of gap. Texture, so that it reads in grey. */
-const SEGMENT_PX = 2.5;
-const SEGMENT_GAP_PX = 1;
+export const SEGMENT_PX = 2.5;
+export const SEGMENT_GAP_PX = 1;
 
 export interface Bar {
   readonly x: number;
@@ -122,23 +122,44 @@ function round(context: CanvasRenderingContext2D, x: number, y: number, height: 
   context.fill();
 }
 
-/** What is not here: diagonal strokes. */
+/** A recording whose shape is not known yet: a quiet line where it is here, the hatch where it is not. */
+export function paintArriving(
+  context: CanvasRenderingContext2D,
+  parts: readonly (readonly [number, number])[],
+  width: number,
+  height: number,
+  ink: Ink,
+): void {
+  let at = 0;
+  for (const [from, to] of [...parts, [1, 1] as const]) {
+    paintHatch(context, at * width, from * width, height, ink.mono);
+    for (let x = from * width; x + BAR_PX <= to * width; x += STEP_PX) {
+      context.fillStyle = ink.agent;
+      context.fillRect(x, height / 2 - 1 - FLOOR_PX, BAR_PX, FLOOR_PX);
+      context.fillStyle = ink.customer;
+      context.fillRect(x, height / 2 + 1, BAR_PX, FLOOR_PX);
+    }
+    at = to;
+  }
+}
+
+/** What is not here, from one x to another: diagonal strokes. */
 export function paintHatch(
   context: CanvasRenderingContext2D,
   from: number,
-  width: number,
+  to: number,
   height: number,
   colour: string,
 ): void {
-  if (width - from < 2) return;
+  if (to - from < 2) return;
   context.save();
   context.beginPath();
-  context.rect(from + 1, height * 0.22, width - from - 1, height * 0.56);
+  context.rect(from + 1, height * 0.22, to - from - 1, height * 0.56);
   context.clip();
   context.strokeStyle = colour;
   context.lineWidth = 1;
   context.beginPath();
-  for (let x = -height; x < width + height; x += 5) {
+  for (let x = from - height - (from % 5); x < to + height; x += 5) {
     context.moveTo(x, height);
     context.lineTo(x + height, 0);
   }

@@ -1,8 +1,10 @@
+import { listening } from './en.listening';
 import { screens } from './en.screens';
 
 /** English. ICU messages: `{n, plural, …}` where a number decides the form. */
 export const en = {
   ...screens,
+  ...listening,
 
   // Everywhere
   app: 'Aftercall',

@@ -26,6 +26,7 @@ export class Format {
   readonly #long: Intl.DateTimeFormat;
   readonly #longYear: Intl.DateTimeFormat;
   readonly #short: Intl.DateTimeFormat;
+  readonly #brief: Intl.DateTimeFormat;
   readonly #number: Intl.NumberFormat;
   readonly #decimal: Intl.NumberFormat;
   readonly #relative: Intl.RelativeTimeFormat;
@@ -51,6 +52,7 @@ export class Format {
       year: 'numeric',
     });
     this.#short = new Intl.DateTimeFormat(locale, { timeZone: zone, day: 'numeric', month: 'short', year: 'numeric' });
+    this.#brief = new Intl.DateTimeFormat(locale, { timeZone: zone, weekday: 'short', day: 'numeric', month: 'short' });
     this.#number = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
     this.#decimal = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.#relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' });
@@ -100,6 +102,15 @@ export class Format {
     return say(this.language, 'date_at', { date: this.date(atMs), time });
   }
 
+  /** `Tue 24 Nov, 10:00`: a day near enough to need no year. */
+  soon(atMs: number): string {
+    const date = this.#brief.format(atMs);
+    return say(this.language, 'date_at', {
+      date: this.language === 'he' ? date : date.replace(',', ''),
+      time: this.time(atMs),
+    });
+  }
+
   /** The time alone on the same day, else with its date: for "next try" and "data of". */
   near(atMs: number, nowMs: number): string {
     return this.daysFromNow(atMs, nowMs) === 0 ? this.time(atMs) : this.moment(atMs, nowMs);
@@ -146,6 +157,16 @@ export class Format {
     const giga = n / 1_000_000_000;
     const round = giga >= 100 || Number.isInteger(Math.round(giga * 10) / 10);
     return isolated(`${round ? this.count(Math.round(giga)) : this.#decimal.format(giga)} GB`);
+  }
+
+  /** Likewise among other marks that keep their order. */
+  plainBytes(n: number): string {
+    return this.bytes(n).slice(1, -1);
+  }
+
+  /** A place in a recording inside a sentence. */
+  mediaTime(ms: number | null): string {
+    return ms === null ? '' : isolated(clock(ms));
   }
 
   /** `4 minutes 3 seconds`, for the screen reader. */

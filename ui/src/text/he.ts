@@ -1,9 +1,11 @@
 import type { Words } from './en';
+import { listening } from './he.listening';
 import { screens } from './he.screens';
 
 /** Hebrew. Verbal nouns on buttons, no gender and no command; maqaf between a prefix and a digit. */
 export const he: Words = {
   ...screens,
+  ...listening,
 
   // Everywhere
   app: 'Aftercall',

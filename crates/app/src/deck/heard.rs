@@ -7,7 +7,7 @@ const HEARD_PER_CENT: i64 = 90;
 
 /// The media time at which nine tenths of the speech have gone by: what follows the last words does not count, nor
 /// does the waiting before the first. Without turns, nine tenths of the length.
-pub(super) fn heard_at_ms(turns: Option<&Turns>, duration_ms: i64) -> i64 {
+pub(crate) fn heard_at_ms(turns: Option<&Turns>, duration_ms: i64) -> i64 {
     let by_length = duration_ms * HEARD_PER_CENT / 100;
     let Some(turns) = turns else { return by_length };
     let mut spoken: Vec<(i64, i64)> = turns.turns.iter().map(|turn| (turn.start_ms, turn.end_ms)).collect();

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::dto::PlayerState;
-use self::heard::heard_at_ms;
+pub(crate) use self::heard::heard_at_ms;
 use self::jumps::Jumps;
 pub(crate) use self::state::empty;
 use self::state::{idle, state_of};

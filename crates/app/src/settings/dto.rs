@@ -45,6 +45,20 @@ pub struct Settings {
     #[serde(default)]
     #[ts(type = "Rewind")]
     pub rewind: Rewind,
+    /// What makes the sound.
+    #[serde(default)]
+    pub sound: SoundChoice,
+}
+
+/// What makes the sound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SoundChoice {
+    /// The app's own player; where no device opens, the window's.
+    #[default]
+    Device,
+    /// The window's own player, always.
+    Page,
 }
 
 fn yes() -> bool {

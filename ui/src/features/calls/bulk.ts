@@ -76,6 +76,11 @@ export async function exportRecordings(app: App, rows: readonly CallRow[]): Prom
   await saving(app, () => app.host.call('recordings_export', { ids, from_ms: null, to_ms: null }));
 }
 
+/** A piece of one recording, where the person says. */
+export async function exportClip(app: App, recordingId: string, from_ms: number, to_ms: number): Promise<void> {
+  await saving(app, () => app.host.call('recordings_export', { ids: [recordingId], from_ms, to_ms }));
+}
+
 /** These calls as a table, or all that the filter finds. */
 export async function exportTable(app: App, rows: readonly CallRow[] | undefined, filter: CallsFilter): Promise<void> {
   const { say } = app;

@@ -6,7 +6,7 @@ import type { LeadPage, NoteView, PendingView } from '../../bindings/contract';
 import { fakeHost } from '../../host/fake';
 import Shell from '../../Shell.svelte';
 import { say } from '../../text/message';
-import { daysOf, newsOf } from './timeline';
+import { daysOf, newsOf, unheardOf } from './timeline';
 import { activityWords, leadStatus, noteKind, pendingWords } from './words';
 
 const english = (word: Parameters<typeof say>[1], args?: Parameters<typeof say>[2]) => say('en', word, args);
@@ -306,6 +306,42 @@ describe('lead page', () => {
     await settle(2_000);
     expect(document.body.textContent).toContain('another text');
     expect($('note-edit-text')).toBeNull();
+  });
+
+  it('plays all that was not heard from the oldest on, before whatever waits', async () => {
+    await open('');
+    const calls = app.host.call('lead_read', { id: '1' });
+    await settle();
+    const ids = unheardOf((await calls).calls).map((call) => call.recording.id);
+    expect(ids.length).toBeGreaterThan(1);
+    $('lead-play-unheard').click();
+    await settle(300);
+    expect(app.player.state.call?.recording.id).toBe(ids[0]);
+    expect(app.player.queue.data?.calls.map((call) => call.recording.id)).toEqual(ids.slice(1));
+  });
+
+  it('pins all of its calls at once, and says that', async () => {
+    await open('still=1');
+    $('lead-pin-all').click();
+    await settle(1_000);
+    expect(app.said).toMatch(/calls? pinned/);
+    expect($<HTMLButtonElement>('lead-pin-all').disabled).toBe(true);
+    expect($('lead-pin-all').textContent).toContain('All calls pinned');
+  });
+
+  it('opens a call at the second that a note is about, and comes back to the lead', async () => {
+    await open('');
+    ($('note-place') as HTMLButtonElement).click();
+    await settle(200);
+    expect(app.screen).toMatchObject({ at: 'call', lead: '1', atMs: 72_000 });
+    press(document.body, { key: 'Escape', code: 'Escape' });
+    await settle();
+    expect(app.screen).toMatchObject({ at: 'lead', id: '1' });
+  });
+
+  it('says who talks over its calls', async () => {
+    await open('');
+    expect($('talk-ratio').dataset['agent']).toBe('54');
   });
 
   it('says that nothing was read yet, and that there is nothing', async () => {

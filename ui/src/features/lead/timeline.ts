@@ -1,4 +1,5 @@
 import type { ActivityView, AppointmentRow, CallRow, LeadPage, NoteView } from '../../bindings/contract';
+import { playable } from '../../elements/recording';
 
 export type Show = 'all' | 'calls' | 'notes' | 'appointments' | 'activity';
 
@@ -12,6 +13,12 @@ export interface Day {
   readonly key: string;
   readonly atMs: number | null;
   readonly entries: readonly Entry[];
+}
+
+/** What was not heard and can be, in the order in which it was spoken. */
+export function unheardOf(calls: readonly CallRow[]): CallRow[] {
+  const unheard = calls.filter((call) => !call.heard && playable(call.recording));
+  return unheard.sort((a, b) => (a.started_at_ms ?? 0) - (b.started_at_ms ?? 0));
 }
 
 /** What the timeline shows as a thing of its own is not told once more as activity. */

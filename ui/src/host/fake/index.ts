@@ -2,6 +2,7 @@ import { STANDINGS } from '../../bindings/contract';
 import type {
   AppEvent,
   BootState,
+  CallPage,
   CallRow,
   CallsAsk,
   Code,
@@ -9,7 +10,7 @@ import type {
   Desk,
   LeadPage,
   LimitsView,
-  PlayerState,
+  QueueView,
   RecordingView,
   SecuritySettings,
   SecurityView,
@@ -23,7 +24,9 @@ import { FakeDoctor } from './doctor';
 import { FakeLibrary } from './library';
 import { FakeNotes, activityOf, remindersOf } from './notes';
 import { appointmentsOf, callOf, leadOf } from './people';
-import { inventedPeaks } from './sound';
+import { FakeMarks, pageOf, wordsOf } from './call';
+import { FakePlayer } from './player';
+import { inventedPeaks, inventedTurns } from './sound';
 
 type Handlers = { [C in Command]: (args: Args<C>) => Commands[C]['reply'] | Promise<Commands[C]['reply']> };
 
@@ -52,6 +55,7 @@ export function fakeHost(scene: URLSearchParams): Host {
     keys: { singles: scene.get('keys') !== 'off', remapped: [] },
     notifications: true,
     rewind: 'gentle',
+    sound: scene.get('sound') === 'page' ? 'page' : 'device',
   };
   let locked = scene.get('boot') === 'locked';
   let chosen = false;
@@ -100,32 +104,6 @@ export function fakeHost(scene: URLSearchParams): Host {
     refused: scene.get('refused')?.split(',') ?? ['calendars'],
     rejected: 0,
   };
-
-  let player: PlayerState = {
-    phase: 'empty',
-    call: null,
-    position_ms: 0,
-    duration_ms: 0,
-    duration_estimated: false,
-    here: null,
-    speed: 1,
-    pace: 1,
-    volume: 0.7,
-    muted: false,
-    skip_silence: false,
-    skip_saves_ms: 0,
-    solo: null,
-    gains: [1, 1],
-    repeat: null,
-    saying_again: false,
-    queued: 0,
-    can_undo: false,
-    stopped_by: null,
-    error: null,
-    revision: 1,
-  };
-  let playedAt = 0;
-  let wishes: string | undefined;
 
   const ordinalOf = (sid: string) => Number(sid.replace(/^(crm:)?CA/, ''));
   const call = (ordinal: number): CallRow => {
@@ -189,7 +167,7 @@ export function fakeHost(scene: URLSearchParams): Host {
           codec: 'mp3',
           next_try_at_ms: null,
         });
-        if (wishes === id) void start(id, true);
+        player.arrived(id);
         return;
       }
       setRecording(ordinal, {
@@ -210,44 +188,56 @@ export function fakeHost(scene: URLSearchParams): Host {
     return setRecording(ordinal, { state: 'queued', place: 1, reason: null, next_try_at_ms: null });
   }
 
-  function say(part: Partial<PlayerState>): PlayerState {
-    player = { ...player, ...part, revision: player.revision + 1 };
-    emit({ kind: 'player', state: player });
-    return player;
-  }
+  const seedOf = (id: string) => ordinalOf(id) + 3;
+  const lengthOf = (id: string) => {
+    const { recording, duration_s } = call(ordinalOf(id));
+    return recording.duration_ms ?? (duration_s ?? 1) * 1000;
+  };
+  const channelsOf = (id: string) => call(ordinalOf(id)).recording.channels ?? 2;
+  const turns = (id: string) => inventedTurns(seedOf(id), lengthOf(id), channelsOf(id), swapped);
+  let swapped = false;
+  let queue: string[] = [];
+  const queueView = (): QueueView => ({ calls: queue.map((id) => call(ordinalOf(id))) });
+  const queueTold = (): QueueView => {
+    emit({ kind: 'changed', tags: ['queue'] });
+    player.touch();
+    return queueView();
+  };
+  const player = new FakePlayer(
+    {
+      call: (id) => call(ordinalOf(id)),
+      turns,
+      want: (id) => void want(id),
+      tell: (state) => emit({ kind: 'player', state }),
+      nextQueued: () => {
+        const id = queue.shift();
+        if (id !== undefined) emit({ kind: 'changed', tags: ['queue'] });
+        return id === undefined ? undefined : call(ordinalOf(id));
+      },
+      queued: () => queue.length,
+    },
+    scene,
+  );
+  const listened = new Map<string, number>();
+  const marks = new FakeMarks(() => emit({ kind: 'changed', tags: ['marks'] }));
 
-  function position(): number {
-    const moved = player.phase === 'playing' ? (nowMs() - playedAt) * player.speed : 0;
-    return Math.min(player.duration_ms, player.position_ms + moved);
-  }
-
-  setInterval(() => {
-    if (player.phase !== 'playing') return;
-    const at = Math.round(position());
-    playedAt = nowMs();
-    say(at >= player.duration_ms ? { phase: 'ended', position_ms: player.duration_ms } : { position_ms: at });
-  }, 500);
-
-  function start(id: string, play: boolean): PlayerState {
-    const row = call(ordinalOf(id));
-    const { recording } = row;
-    const base = { call: row, position_ms: 0, error: null };
-    wishes = undefined;
-    if (recording.state === 'on_device' || recording.state === 'pinned') {
-      playedAt = nowMs();
-      const duration_ms = recording.duration_ms ?? 0;
-      if (scene.get('device') === 'none')
-        return say({ ...base, phase: 'failed', duration_ms, error: 'no_output_device' });
-      return say({
-        ...base,
-        phase: play ? 'playing' : 'paused',
-        duration_ms,
-        position_ms: Number(scene.get('at') ?? 0),
-      });
-    }
-    wishes = id;
-    if (scene.get('still') === null && ['ready_online', 'evicted'].includes(recording.state)) want(id);
-    return say({ ...base, call: call(ordinalOf(id)), phase: 'waiting', duration_ms: 0 });
+  function callPage(sid: string): CallPage {
+    const row = call(ordinalOf(sid));
+    const whole = row.recording.play === 'sounds' || row.recording.state === 'evicted';
+    const known = whole ? turns(row.recording.id) : undefined;
+    const index = row.lead_id === null ? undefined : Number(row.lead_id) - 1;
+    const upcoming = index === undefined ? [] : appointmentsOf(index, startedAt);
+    const words = scene.get('transcript');
+    return pageOf(
+      row,
+      index === undefined ? null : leadOf(index, startedAt),
+      upcoming.find((appointment) => appointment.starts_at_ms > startedAt) ?? null,
+      words === 'none'
+        ? []
+        : wordsOf(turns(row.recording.id), settings.language, words !== 'untimed', Number(words) || 10_000),
+      known,
+      row.lead_id === null ? [] : marks.notesOf(sid, startedAt),
+    );
   }
 
   function matches(row: CallRow, { filter }: CallsAsk): boolean {
@@ -289,10 +279,20 @@ export function fakeHost(scene: URLSearchParams): Host {
       calls_in_all: calls.length,
       heard: calls.filter((row) => row.heard).length,
       talk_s: calls.reduce((sum, row) => sum + (row.duration_s ?? 0), 0),
+      talk: { calls: calls.length, agent_ms: 540_000, customer_ms: 460_000 },
       appointments,
       next_appointment: appointments.find((row) => row.starts_at_ms > startedAt) ?? null,
     };
   }
+
+  /** `&call=3`, `&lead=1` or `&place={"at":"leads"}`: where the window stands first. */
+  const placed = (): Desk | null => {
+    const [sid, id] = [scene.get('call'), scene.get('lead')];
+    const page =
+      sid !== null ? { at: 'call', sid: `CA${sid.padStart(8, '0')}` } : id !== null ? { at: 'lead', id } : undefined;
+    const place = page === undefined ? scene.get('place') : JSON.stringify(page);
+    return place === null ? null : { place, typed: [] };
+  };
 
   const boot = (): BootState => {
     const refused = scene.get('boot');
@@ -323,7 +323,7 @@ export function fakeHost(scene: URLSearchParams): Host {
       };
     }
     return signedIn && !chosen
-      ? { ...state, phase: 'ready', account, desk: desks.splice(0)[0] ?? null }
+      ? { ...state, phase: 'ready', account, desk: desks.splice(0)[0] ?? placed() }
       : { ...state, phase: 'sign_in', account: null };
   };
 
@@ -463,6 +463,7 @@ export function fakeHost(scene: URLSearchParams): Host {
     note_add: ({ lead_id, call, text }) => {
       if (text.length > 20_000) fail('invalid_input');
       const lead = lead_id ?? (call === null ? null : callOf(ordinalOf(call.sid), startedAt).lead_id);
+      if (call !== null) marks.add(call.sid, call.at_ms, text, 'note', nowMs());
       if (lead === null) return { id: null };
       return { id: notes.add(lead, text, call) };
     },
@@ -482,7 +483,7 @@ export function fakeHost(scene: URLSearchParams): Host {
     recording_want: ({ id }) => want(id),
     recording_cancel: ({ id }) => {
       clearTimeout(timers.get(id));
-      wishes = undefined;
+      player.giveUp();
       return setRecording(ordinalOf(id), {
         state: 'ready_online',
         polls: 0,
@@ -515,61 +516,56 @@ export function fakeHost(scene: URLSearchParams): Host {
       return storage();
     },
     storage_evict: storage,
-    recording_swap_sides: () => ({}),
+    recording_swap_sides: () => {
+      swapped = !swapped;
+      emit({ kind: 'changed', tags: ['settings'] });
+      return {};
+    },
     recording_peaks: ({ id, buckets }) => {
-      const { recording, duration_s } = call(ordinalOf(id));
-      return inventedPeaks(
-        ordinalOf(id) + 3,
-        recording.duration_ms ?? (duration_s ?? 1) * 1000,
-        recording.channels ?? 2,
-        buckets,
-      );
+      const { recording } = call(ordinalOf(id));
+      if (recording.play !== 'sounds' && recording.state !== 'evicted') fail('not_ready');
+      return inventedPeaks(seedOf(id), lengthOf(id), channelsOf(id), buckets, swapped);
     },
-    player_load: ({ id, play }) => start(id, play),
-    player_play: () => {
-      playedAt = nowMs();
-      return say({ phase: 'playing', ...(player.phase === 'ended' && { position_ms: 0 }) });
+    recording_turns: ({ id }) => (call(ordinalOf(id)).recording.play === 'sounds' ? turns(id) : fail('not_ready')),
+    listening_read: ({ sid }) => ({ position_ms: listened.get(sid) ?? 0, heard: call(ordinalOf(sid)).heard }),
+    listening_keep: ({ sid, position_ms }) => {
+      listened.set(sid, position_ms);
+      const length = call(ordinalOf(sid)).recording.duration_ms ?? Infinity;
+      if (position_ms >= length * 0.9) changed.set(sid, { ...changed.get(sid), heard: true });
+      emit({ kind: 'changed', tags: ['listening'] });
+      return {};
     },
-    player_pause: () => say({ position_ms: Math.round(position()), phase: 'paused' }),
-    player_seek: ({ position_ms }) => {
-      playedAt = nowMs();
-      return say({ position_ms, ...(player.phase === 'ended' && { phase: 'paused' as const }) });
+    call_page: ({ sid }) => callPage(sid),
+    marks_read: ({ sid }) => marks.of(sid, startedAt),
+    mark_add: ({ sid, at_ms, text }) => marks.add(sid, at_ms, text, 'bookmark', nowMs()),
+    mark_rename: ({ id, text }) => {
+      marks.rename(id, text);
+      return {};
     },
-    player_speed: ({ speed }) => {
-      const position_ms = Math.round(position());
-      playedAt = nowMs();
-      return say({ position_ms, speed });
+    mark_delete: ({ id }) => {
+      marks.remove(id);
+      return {};
     },
-    player_volume: ({ volume }) => {
-      const position_ms = Math.round(position());
-      playedAt = nowMs();
-      return say({ position_ms, volume });
+    queue_read: queueView,
+    queue_add: ({ ids, first }) => {
+      const rest = queue.filter((id) => !ids.includes(id));
+      queue = first ? [...ids, ...rest] : [...rest, ...ids];
+      return queueTold();
     },
-    player_seek_by: () => fail('invalid_input'),
-    player_tenth: () => fail('invalid_input'),
-    player_turn: () => fail('invalid_input'),
-    player_undo: () => fail('invalid_input'),
-    player_say_again: () => fail('invalid_input'),
-    player_repeat: () => fail('invalid_input'),
-    player_mute: () => fail('invalid_input'),
-    player_skip_silence: () => fail('invalid_input'),
-    player_solo: () => fail('invalid_input'),
-    player_gain: () => fail('invalid_input'),
-    player_devices: () => ({ devices: [], chosen: null, chosen_missing: false }),
-    player_device: () => fail('not_found'),
-    player_next: () => fail('not_found'),
-    player_previous: () => fail('not_found'),
-    queue_read: () => ({ calls: [] }),
-    queue_add: () => fail('invalid_input'),
-    queue_remove: () => fail('invalid_input'),
-    queue_move: () => fail('invalid_input'),
-    queue_clear: () => ({ calls: [] }),
-    marks_read: () => ({ marks: [] }),
-    mark_add: () => fail('invalid_input'),
-    mark_rename: () => fail('not_found'),
-    mark_delete: () => fail('not_found'),
-    recording_turns: () => fail('not_found'),
-    player_state: () => player,
+    queue_remove: ({ id }) => {
+      queue = queue.filter((known) => known !== id);
+      return queueTold();
+    },
+    queue_move: ({ id, to }) => {
+      queue = queue.filter((known) => known !== id);
+      queue.splice(to, 0, id);
+      return queueTold();
+    },
+    queue_clear: () => {
+      queue = [];
+      return queueTold();
+    },
+    ...player.handlers,
     doctor_steps: () => (scene.get('doctor') === 'failed' ? fail('internal') : doctor.steps()),
     doctor_look: async ({ step }) => {
       await new Promise((done) => setTimeout(done, Number(scene.get('doctor_ms') ?? 0)));
@@ -579,7 +575,8 @@ export function fakeHost(scene: URLSearchParams): Host {
   };
 
   const loaded = scene.get('player');
-  if (loaded !== null) setTimeout(() => start(`crm:CA${loaded.padStart(8, '0')}`, scene.get('paused') === null), 50);
+  if (loaded !== null)
+    setTimeout(() => player.load(`crm:CA${loaded.padStart(8, '0')}`, scene.get('paused') === null), 50);
 
   return {
     async call<C extends Command>(command: C, args: Args<C>): Promise<Reply<C>> {
@@ -591,6 +588,7 @@ export function fakeHost(scene: URLSearchParams): Host {
         throw HostError.from(thrown);
       }
     },
+    recordingUrl: (id) => `rec://localhost/${encodeURIComponent(id)}`,
     async events(listener) {
       emit = listener;
     },

@@ -14,6 +14,7 @@ pub mod scan;
 pub mod sealed;
 pub mod sniff;
 pub mod turns;
+pub mod wiped;
 
 pub use peaks::{Peaks, PeaksBuilder, PeaksError};
 pub use turns::{Turn, Turns, TurnsBuilder};

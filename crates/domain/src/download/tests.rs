@@ -198,7 +198,7 @@ fn a_long_retry_after_is_left_to_the_background_and_never_cut_short() {
 
 #[test]
 fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_poll() {
-    let postponed = Event::Postponed { wait_ms: 30_000 };
+    let postponed = Event::Postponed { wait_ms: 30_000, asked: false };
     for (before, phase, polls) in [
         (vec![], Phase::Queued, 0),
         (vec![Event::Claimed, Event::NotYet { retry_after_ms: None }], Phase::Preparing, 1),

@@ -116,7 +116,7 @@ pub async fn make_room(
             return Ok(Vec::new()); // the usual case costs no write
         }
     }
-    let gone = store.write(move |tx, changes| {
+    let gone = store.write_shared(move |tx, changes| {
         if let Incoming::Recording { id, total_bytes } = &incoming
             && let Some(row) = recordings::get(tx, id)?
         {

@@ -97,18 +97,27 @@ struct Programs {
 impl Programs {
     const PROFILE: &str = "measure";
 
+    /// What that subject runs, and no more: optimised builds take their time.
     fn build(subject: Subject) -> Result<Self, Failure> {
-        let profile = ["build", "--profile", Self::PROFILE];
-        let folder = paths::cargo_target()?.join(Self::PROFILE);
-        if subject == Subject::Range {
-            run::run(&mut run::cargo(&[&profile[..], &["-p", "aftercall-yardstick"]].concat()))?;
-            return Ok(Self { folder });
+        let build = |what: &[&str]| run::run(&mut run::cargo(&[&["build", "--profile", Self::PROFILE], what].concat()));
+        let (cli, sandbox) = (["-p", "aftercall-cli"], ["-p", "aftercall-sandbox"]);
+        let example = |name| ["-p", "aftercall-engine", "--example", name];
+        match subject {
+            Subject::Sync => {
+                build(&[cli, sandbox].concat())?;
+                build(&example("measure_parse"))?;
+            }
+            Subject::Query => {
+                build(&[cli, sandbox].concat())?;
+                build(&example("measure_query"))?;
+            }
+            Subject::Download => {
+                build(&sandbox)?;
+                build(&example("measure_download"))?;
+            }
+            Subject::Range => build(&["-p", "aftercall-yardstick"])?,
         }
-        let programs = ["-p", "aftercall-cli", "-p", "aftercall-sandbox"];
-        run::run(&mut run::cargo(&[&profile[..], &programs[..]].concat()))?;
-        let examples = ["measure_parse", "measure_query", "measure_download"].map(|name| ["--example", name]);
-        run::run(&mut run::cargo(&[&profile[..], &["-p", "aftercall-engine"], &examples.concat()].concat()))?;
-        Ok(Self { folder })
+        Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })
     }
 
     fn program(&self, name: &str) -> PathBuf {

@@ -26,9 +26,13 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     let sandbox = runtime.block_on(Sandbox::start(options))?;
     let profile = synced(&downloads::Plan { cli: plan.cli.clone(), n: 0, seed: plan.seed, tell: plan.tell }, &sandbox)?;
     let recordings = sandbox.ready().recordings.clone();
-    let (mut recordings, mut runs) = (recordings.iter(), 0);
+    let (mut recordings, mut runs, mut waiting) = (recordings.iter(), 0, 0);
     let log = profile.path("calls.txt");
     each(plan, &CALLS, |call, fault, n| {
+        // Of its writes most wake its own threads: no disk makes those fail, and no program would live on.
+        if call == "write" && fault != "signal=KILL" {
+            return Ok(false);
+        }
         let recording = recordings.next().ok_or_else(|| Failure::Setup("too few recordings".into()))?;
         let sid = recording.call_sid.as_str();
         let at = format!("fetch, {call} {n} {fault}");
@@ -36,7 +40,7 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         let answer = finish(traced(&profile.command(&["fetch", sid]), call, fault, n, &log))?;
         let is_hit = is_hit(&log, &answer);
         note(report, call, fault, &answer, is_hit);
-        judge(&profile, sid, &at, report)?;
+        judge(&profile, sid, &at, waiting, report)?;
         let home = profile.run(&["fetch", sid])?;
         // Three attempts in ten minutes may be used up: it goes on by itself then, and says so.
         let waits = home.json["recordings"][0]["state"] == "failed_retrying";
@@ -44,7 +48,9 @@ pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
             if !is_original(&profile, sid, &recording.sha256)? {
                 report.verdict.lost.push(format!("{at}: what came home is not the original"));
             }
-        } else if !waits {
+        } else if waits {
+            waiting += 1;
+        } else {
             report.verdict.lost.push(format!("{at}: it did not come home: {} {}", home.word(), home.json));
         }
         runs += 1;
@@ -74,7 +80,8 @@ fn note(report: &mut Report, call: &str, fault: &str, answer: &Answer, is_hit: b
 }
 
 /// Whatever the rows call stored verifies whole, and the next start left nothing behind that nobody waits for.
-fn judge(profile: &Profile, sid: &str, at: &str, report: &mut Report) -> Result<(), Failure> {
+/// `waiting` are those before whose jobs go on later: each may have a file, whole or not.
+fn judge(profile: &Profile, sid: &str, at: &str, waiting: u64, report: &mut Report) -> Result<(), Failure> {
     let verified = profile.run(&["verify"])?;
     if verified.code != Some(0) {
         report.verdict.lost.push(format!("{at}: verify says {} {}", verified.word(), verified.json));
@@ -83,8 +90,8 @@ fn judge(profile: &Profile, sid: &str, at: &str, report: &mut Report) -> Result<
     let (whole, parts) = (files(profile, "rec").len() as u64, files(profile, "part").len());
     let storage = profile.ask(&["storage"])?;
     // One more may lie there that is whole on the disk, and of which no row says so yet: its job goes on.
-    let allowed = storage["on_device"].as_u64().unwrap_or(0) + u64::from(!is_here);
-    if whole > allowed || parts > 1 || (is_here && parts > 0) {
+    let allowed = storage["on_device"].as_u64().unwrap_or(0) + u64::from(!is_here) + waiting;
+    if whole > allowed || parts as u64 > u64::from(!is_here) + waiting {
         report.verdict.half_applied.push(format!("{at}: {whole} whole files for {allowed}, {parts} unfinished"));
     }
     Ok(())

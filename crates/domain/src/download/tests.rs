@@ -214,6 +214,52 @@ fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_
 }
 
 #[test]
+fn finding_out_for_all_whether_the_server_is_back_is_no_attempt_and_draws_on_the_days_budget() {
+    let mut job = wanted();
+    let (mut now_ms, mut asked_ms) = (0, Vec::new());
+    while now_ms < DAY_MS {
+        let (claimed, effect) = job.step(Event::Claimed, at(now_ms), 0.0);
+        job = claimed;
+        if effect == Effect::Fetch {
+            asked_ms.push(now_ms);
+            job = job.step(Event::Postponed { wait_ms: 300_000, asked: true }, at(now_ms), 0.0).0;
+        }
+        now_ms = job.next_at_ms.expect("it goes on by itself") - NOW;
+    }
+    assert!(job.attempts.is_empty() && (10..=18).contains(&asked_ms.len()), "{asked_ms:?}");
+    let waits: Vec<i64> = asked_ms.windows(2).map(|two| (two[1] - two[0]) / 60_000).collect();
+    assert_eq!((&waits[..8], waits[8]), (&[5, 5, 5, 5, 5, 5, 5, 240][..], 240));
+}
+
+#[test]
+fn what_waits_for_the_server_alone_goes_on_when_it_is_back_and_nothing_else_does() {
+    let job = after(&[Event::Claimed, Event::Postponed { wait_ms: 14_400_000, asked: true }]);
+    let back = job.step(Event::ServerIsBack, at(60_000), 0.0).0;
+    assert_eq!((back.phase, back.next_at_ms), (Phase::Queued, Some(NOW + 60_000)));
+    for phase in Phase::ALL {
+        let job = in_phase(phase);
+        let after = job.clone().step(Event::ServerIsBack, at(60_000), 0.0).0;
+        assert_eq!((after.phase, after.next_at_ms), (job.phase, job.next_at_ms), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_attempt_of_those_that_did_not_ask() {
+    use Phase::*;
+    for phase in Phase::ALL {
+        let job = in_phase(phase);
+        let attempts = job.attempts.len();
+        let after = job.step(Event::NoRoom { asked: false }, at(30_000), 0.5).0;
+        let waits = matches!(phase, Queued | Preparing | Running | StillPreparing | FailedRetrying);
+        assert_eq!(after.phase, if waits { NeedsYou } else { phase }, "{phase:?}");
+        assert_eq!(after.attempts.len(), attempts, "{phase:?}");
+    }
+    let asked = in_phase(Running).step(Event::NoRoom { asked: true }, at(30_000), 0.5).0;
+    assert_eq!((asked.phase, asked.reason), (NeedsYou, Some(Reason::Code(Code::DiskFull))));
+    assert_eq!(asked.attempts.len(), 1);
+}
+
+#[test]
 fn a_job_that_failed_at_the_source_is_not_polled_on_and_is_asked_for_again_after_ten_minutes() {
     let not_yet = Event::NotYet { retry_after_ms: None };
     let job = after(&[Event::Claimed, not_yet, Event::Claimed, Event::SourceFailed]);

@@ -146,7 +146,7 @@ async fn ask(inside: &Arc<Inside>, taken: &Taken) -> Result<(u64, Option<Piece>)
     } else {
         match source.range(id, 0, inside.options.piece_bytes - 1, None).await.map_err(of_source)? {
             Ranged::NotYet { retry_after_ms } => return Err(Event::NotYet { retry_after_ms }),
-            Ranged::Piece(piece) => (piece.total_bytes, Some(piece)),
+            Ranged::Piece(piece) => (piece.total_bytes, Some(*piece)),
         }
     };
     inside.reached(id, Stage::Arriving);

@@ -134,7 +134,7 @@ impl<'a> Filling<'a> {
             answer => match answer? {
                 Ranged::Piece(piece) => {
                     self.inside.reached(self.id, Stage::Arriving);
-                    piece
+                    *piece
                 }
                 Ranged::NotYet { retry_after_ms } => return Err(Stop::NotYet { retry_after_ms }),
             },

@@ -413,12 +413,12 @@ impl Crm {
         match status {
             StatusCode::PARTIAL_CONTENT => {
                 sound::check(&answer)?;
-                sound::part(answer, (first, last), self.http.limits()).map(Ranged::Piece)
+                sound::part(answer, (first, last), self.http.limits()).map(Ranged::from)
             }
             StatusCode::OK => {
                 sound::check(&answer)?;
                 let total_bytes = sound::length(&answer).ok_or(UpstreamError::NotData)?;
-                Ok(Ranged::Piece(sound::whole(answer, total_bytes, self.http.limits())))
+                Ok(sound::whole(answer, total_bytes, self.http.limits()).into())
             }
             StatusCode::ACCEPTED => Ok(Ranged::NotYet { retry_after_ms: answer.retry_after_ms }),
             status => Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms: None }),

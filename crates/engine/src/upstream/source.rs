@@ -54,12 +54,18 @@ pub struct Piece {
 /// What comes of asking for a part of a recording.
 pub enum Ranged {
     /// It comes.
-    Piece(Piece),
+    Piece(Box<Piece>),
     /// It is being prepared (202), as [`Presence::NotYet`].
     NotYet {
         /// What the source asks for.
         retry_after_ms: Option<i64>,
     },
+}
+
+impl From<Piece> for Ranged {
+    fn from(piece: Piece) -> Self {
+        Self::Piece(Box::new(piece))
+    }
 }
 
 /// How it is proved that a source still has the file of which a part is here.

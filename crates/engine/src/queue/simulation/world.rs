@@ -247,7 +247,7 @@ impl RecordingSource for Server {
             // The bytes come at once: while a thread writes the file virtual time stands still.
             let end = usize::try_from(last + 1).expect("small").min(wav().len());
             let body = Body::of(Bytes::copy_from_slice(&wav()[usize::try_from(first).expect("small")..end]));
-            Ok(Ranged::Piece(Piece { start: first, is_whole: false, total_bytes: WAV_BYTES, validator: None, body }))
+            Ok(Piece { start: first, is_whole: false, total_bytes: WAV_BYTES, validator: None, body }.into())
         })
     }
 

@@ -196,10 +196,10 @@ impl Twilio {
             Asked::Sound(answer) => answer,
         };
         if answer.status() == StatusCode::PARTIAL_CONTENT {
-            return sound::part(answer, part.range, self.http.limits()).map(Ranged::Piece);
+            return sound::part(answer, part.range, self.http.limits()).map(Ranged::from);
         }
         let total_bytes = sound::length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
-        Ok(Ranged::Piece(sound::whole(answer, total_bytes, self.http.limits())))
+        Ok(sound::whole(answer, total_bytes, self.http.limits()).into())
     }
 
     /// A whole encrypted body, verified and opened.
@@ -223,7 +223,7 @@ impl Twilio {
         let total_bytes = plain.len() as u64;
         // Whole and verified: there is nothing to go on with later.
         let body = Body::of(Bytes::from_owner(Opened(plain)));
-        Ok(Ranged::Piece(Piece { start: 0, is_whole: true, total_bytes, validator: None, body }))
+        Ok(Piece { start: 0, is_whole: true, total_bytes, validator: None, body }.into())
     }
 }
 

@@ -115,6 +115,7 @@ impl Programs {
                 build(&sandbox)?;
                 build(&example("measure_download"))?;
             }
+            Subject::Stretch => {}
             Subject::Range => build(&["-p", "aftercall-yardstick"])?,
         }
         Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })

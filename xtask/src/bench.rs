@@ -1,13 +1,15 @@
 //! `cargo xtask bench`: a million calls, or all the speech there is, ours and the peers in one run.
 //!
 //! What runs is the programs themselves (`aftercall-cli`, `aftercall-sandbox`), optimised; the peers are Python's
-//! sqlite3 and sqlite-utils in a venv of their own, and sonic-rs. Everything is CPU time of one process, so that other
-//! work on the machine disturbs little, and only ratios of one run are judged. Linux only: it reads `/proc`.
+//! sqlite3 and sqlite-utils in a venv of their own, sonic-rs, wget2, nginx and tower-http. Everything is CPU time of one
+//! process, so that other work on the machine disturbs little, and only ratios of one run are judged. Linux only: it reads
+//! `/proc`.
 
 mod download;
 mod measured;
 mod peers;
 mod query;
+mod range;
 mod stretch;
 mod sync;
 mod table;
@@ -38,6 +40,8 @@ pub enum Subject {
     Download,
     /// Speech faster and slower, beside four programs and a crate: what it costs and what is left of it
     Stretch,
+    /// One range of a sealed recording, beside pread, nginx and tower-http
+    Range,
 }
 
 /// How it is measured.
@@ -62,13 +66,15 @@ pub struct Asked {
 
 /// Builds what is measured, measures, and prints one table.
 pub fn bench(asked: &Asked) -> Result<(), Failure> {
+    let programs = Programs::build(asked.subject)?;
     let table = until_interrupted(async {
         let mut table = Table::default();
         match asked.subject {
-            Subject::Sync => sync::bench(asked, &Programs::build()?, &peers::python().await?, &mut table).await?,
-            Subject::Query => query::bench(asked, &Programs::build()?, &peers::python().await?, &mut table).await?,
-            Subject::Download => download::bench(asked, &Programs::build()?, &mut table).await?,
+            Subject::Sync => sync::bench(asked, &programs, &peers::python().await?, &mut table).await?,
+            Subject::Query => query::bench(asked, &programs, &peers::python().await?, &mut table).await?,
+            Subject::Download => download::bench(asked, &programs, &mut table).await?,
             Subject::Stretch => stretch::bench(&mut table)?,
+            Subject::Range => range::bench(asked, &programs, &mut table).await?,
         }
         Ok(table)
     })?;
@@ -91,12 +97,27 @@ struct Programs {
 impl Programs {
     const PROFILE: &str = "measure";
 
-    fn build() -> Result<Self, Failure> {
-        let profile = ["build", "--profile", Self::PROFILE];
-        let programs = ["-p", "aftercall-cli", "-p", "aftercall-sandbox"];
-        run::run(&mut run::cargo(&[&profile[..], &programs[..]].concat()))?;
-        let examples = ["measure_parse", "measure_query", "measure_download"].map(|name| ["--example", name]);
-        run::run(&mut run::cargo(&[&profile[..], &["-p", "aftercall-engine"], &examples.concat()].concat()))?;
+    /// What that subject runs, and no more: optimised builds take their time.
+    fn build(subject: Subject) -> Result<Self, Failure> {
+        let build = |what: &[&str]| run::run(&mut run::cargo(&[&["build", "--profile", Self::PROFILE], what].concat()));
+        let (cli, sandbox) = (["-p", "aftercall-cli"], ["-p", "aftercall-sandbox"]);
+        let example = |name| ["-p", "aftercall-engine", "--example", name];
+        match subject {
+            Subject::Sync => {
+                build(&[cli, sandbox].concat())?;
+                build(&example("measure_parse"))?;
+            }
+            Subject::Query => {
+                build(&[cli, sandbox].concat())?;
+                build(&example("measure_query"))?;
+            }
+            Subject::Download => {
+                build(&sandbox)?;
+                build(&example("measure_download"))?;
+            }
+            Subject::Stretch => {}
+            Subject::Range => build(&["-p", "aftercall-yardstick"])?,
+        }
         Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })
     }
 

@@ -47,6 +47,12 @@ impl Downloads {
         Ok(())
     }
 
+    /// A person wants all of these.
+    pub async fn want_all(&self, ids: &[RecordingId]) -> Result<(), AppError> {
+        self.queue()?.want_all(ids, Wish::Person).await?;
+        Ok(())
+    }
+
     /// A person keeps it on this device, and does not wait for it.
     pub async fn want_pinned(&self, id: &RecordingId) -> Result<(), AppError> {
         self.queue()?.want(id, Wish::Pin).await?;

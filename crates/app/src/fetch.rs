@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aftercall_domain::error::Code;
-use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::ids::CallSid;
 use aftercall_domain::standing::may_be_wished_for;
 use aftercall_engine::store::StoreError;
 use aftercall_engine::store::table::calls;
@@ -42,10 +42,8 @@ pub(crate) async fn fetch(
     if !downloads.is_running() {
         downloads.run(app.library(), app.sources()).await?;
     }
-    let wanted: Vec<&RecordingId> = rows.iter().filter(|row| may_be_wished_for(row.state)).map(|row| &row.id).collect();
-    for id in wanted {
-        downloads.want(id).await?;
-    }
+    let wanted = rows.iter().filter(|row| may_be_wished_for(row.state)).map(|row| row.id.clone());
+    downloads.want_all(&wanted.collect::<Vec<_>>()).await?;
     let rows = loop {
         let rows = read(app, sids).await?;
         let done = rows.iter().filter(|row| app.origins().standing(row).is_settled).count();

@@ -6,11 +6,13 @@ use aftercall_domain::backoff::MAX_POLLS;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Fact, Reason, RecordingState};
+use aftercall_engine::queue::Arriving;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, RecordingRow, StoredFile};
 use aftercall_engine::vault::VaultError;
 use aftercall_media::read_at::ReadAt as _;
 use aftercall_media::respond::{PART_BYTES_MAX, Presence, Wait, body_bytes, is_from_app, recording_id_of, respond};
+use aftercall_media::sniff::{SNIFF_BYTES, Sniffed, sniff};
 use http::{Method, Request, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -28,7 +30,8 @@ const NOBODY: &str = "crm:-";
 /// What was found, owned, so that it can go to a thread that may block.
 enum Found {
     Stored { id: RecordingId, file: StoredFile, content_type: &'static str },
-    Coming { attempt: u32, retry_after_s: u32 },
+    Arriving { arriving: Arriving, wait: Wait },
+    Coming(Wait),
     Absent(Reason),
     Broken { code: Code, reason: Reason },
     Forbidden(Reason),
@@ -93,7 +96,7 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
     match found {
         Found::Stored { id, file, content_type } => {
             let Some(app) = app else { return respond(request, broken(Code::Internal), origins) };
-            let etag = file.file_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "-1";
+            let etag = etag(&file.file_id);
             match app.library().vault.reader(&id, &file) {
                 Ok(body) => {
                     let len = body.len().unwrap_or_default();
@@ -113,9 +116,23 @@ fn answer(request: &Request<()>, found: Found, app: Option<&App>, origins: &[&st
                 }
             }
         }
-        Found::Coming { attempt, retry_after_s } => {
-            respond(request, Presence::Coming(Wait { attempt, max_attempts: MAX_POLLS, retry_after_s }), origins)
+        Found::Arriving { arriving, wait } => {
+            let Some(app) = app else { return respond(request, broken(Code::Internal), origins) };
+            if app.library().vault.is_held() {
+                return respond(request, Presence::Forbidden { reason: Code::Locked.as_str() }, origins);
+            }
+            let Some(content_type) = sniffed(&arriving) else {
+                return respond(request, Presence::Coming(wait), origins);
+            };
+            let etag = etag(&arriving.file_id());
+            let here: Vec<_> = arriving.stretches().into_iter().map(|(first, end)| first..end).collect();
+            let room = app.room_for(body_bytes(request, &etag, arriving.total_bytes()));
+            let arriving = Presence::Arriving { body: &arriving, etag: &etag, content_type, here: &here, wait };
+            let mut response = respond(request, arriving, origins);
+            response.extensions_mut().insert(room);
+            response
         }
+        Found::Coming(wait) => respond(request, Presence::Coming(wait), origins),
         Found::Absent(reason) => respond(request, Presence::Absent { reason: reason.as_str() }, origins),
         Found::Broken { code, reason } => {
             respond(request, Presence::Broken { error: code.as_str(), reason: reason.as_str() }, origins)
@@ -175,7 +192,17 @@ impl App {
             // One job, whatever number of requests ask: its key is the recording.
             self.downloads()?.want(id).await?;
         }
-        Ok(found(row, file, self.clock().now_ms()))
+        let found = found(row, file, self.clock().now_ms());
+        Ok(match found {
+            Found::Coming(wait) => {
+                let arriving = self.downloads().ok().and_then(|downloads| downloads.arriving(id));
+                match arriving.filter(|arriving| !arriving.is_over()) {
+                    Some(arriving) => Found::Arriving { arriving, wait },
+                    None => Found::Coming(wait),
+                }
+            }
+            found => found,
+        })
     }
 
     async fn known(&self, id: &RecordingId) -> Result<Option<(RecordingRow, Option<StoredFile>)>, AppError> {
@@ -214,7 +241,7 @@ fn found(row: RecordingRow, file: Option<StoredFile>, now_ms: i64) -> Found {
             let wait_s = row.next_try_at_ms.map(|at_ms| (at_ms - now_ms + 999) / 1000);
             let wait_s = wait_s.map(|wait_s| wait_s.clamp(1, RETRY_AFTER_MAX_S));
             let retry_after_s = wait_s.and_then(|wait_s| u32::try_from(wait_s).ok()).unwrap_or(RETRY_AFTER_S);
-            Found::Coming { attempt: row.polls, retry_after_s }
+            Found::Coming(Wait { attempt: row.polls, max_attempts: MAX_POLLS, retry_after_s })
         }
         RecordingState::NoneExpected | RecordingState::Unavailable => Found::Absent(reason(unknown)),
         RecordingState::Live => Found::Absent(reason(Reason::Code(Code::NotReady))),
@@ -229,6 +256,22 @@ fn found(row: RecordingRow, file: Option<StoredFile>, now_ms: i64) -> Found {
         }
         RecordingState::Damaged => Found::Broken { code: Code::Damaged, reason: Reason::Code(Code::Damaged) },
         RecordingState::Restricted => Found::Forbidden(reason(Reason::Code(Code::Forbidden))),
+    }
+}
+
+/// The same while it arrives and when it is stored: it is the same file.
+fn etag(file_id: &[u8; 16]) -> String {
+    file_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "-1"
+}
+
+/// What arrives, as its first bytes say; none while they are not here, or say nothing.
+fn sniffed(arriving: &Arriving) -> Option<&'static str> {
+    let mut first = vec![0; SNIFF_BYTES.min(usize::try_from(arriving.here_from(0)).unwrap_or(usize::MAX))];
+    arriving.read_exact_at(&mut first, 0).ok()?;
+    match sniff(&first) {
+        Sniffed::Mp3 => Some(content_type("mp3")),
+        Sniffed::Wav => Some(content_type("wav")),
+        Sniffed::Html | Sniffed::Json | Sniffed::Xml | Sniffed::Empty | Sniffed::Unknown => None,
     }
 }
 
@@ -253,7 +296,8 @@ mod tests {
         for state in RecordingState::ALL {
             let meaning = match found(in_state(state), file(), 0) {
                 Found::Stored { .. } => "here",
-                Found::Coming { .. } => "202",
+                Found::Coming(_) => "202",
+                Found::Arriving { .. } => "some of it",
                 Found::Absent(_) => "404",
                 Found::Broken { .. } => "500",
                 Found::Forbidden(_) => "403",
@@ -278,7 +322,7 @@ mod tests {
             None,
             1_000,
         ) {
-            Found::Coming { retry_after_s, .. } => retry_after_s,
+            Found::Coming(wait) => wait.retry_after_s,
             _ => 0,
         };
         assert_eq!(wait(Some(9_001)), 9);

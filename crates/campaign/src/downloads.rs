@@ -65,7 +65,7 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn files(profile: &Profile, extension: &str) -> Vec<PathBuf> {
+pub(crate) fn files(profile: &Profile, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     below(&profile.profile().join("recordings"), &mut found);
     found.retain(|path| path.extension().is_some_and(|is| is == extension));
@@ -73,15 +73,18 @@ fn files(profile: &Profile, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Bytes of sound that were asked for, by call.
-fn asked_bytes(sandbox: &Sandbox) -> HashMap<String, u64> {
+/// Bytes of sound that were asked for, by call. A first range may reach beyond the end of a file.
+fn asked_bytes(sandbox: &Sandbox, total: impl Fn(&str) -> u64) -> HashMap<String, u64> {
     let mut asked = HashMap::new();
     for request in sandbox.requests() {
         let Some(sid) = request.path.strip_prefix("/api/recordings/file/").filter(|_| request.method == "GET") else {
             continue;
         };
         let range = request.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
-        let bytes = range.and_then(|(first, last)| Some(last.parse::<u64>().ok()? + 1 - first.parse::<u64>().ok()?));
+        let bytes = range.and_then(|(first, last)| {
+            let (first, end) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?.saturating_add(1));
+            Some(end.min(total(sid)).saturating_sub(first))
+        });
         *asked.entry(sid.to_owned()).or_default() += bytes.unwrap_or(0);
     }
     asked
@@ -107,7 +110,7 @@ fn runtime() -> Result<Runtime, Failure> {
     Runtime::new().map_err(|source| Failure::Start { program: "the runtime".into(), source })
 }
 
-fn synced(plan: &Plan, sandbox: &Sandbox) -> Result<Profile, Failure> {
+pub(crate) fn synced(plan: &Plan, sandbox: &Sandbox) -> Result<Profile, Failure> {
     let profile = Profile::new(&plan.cli)?;
     profile.sign_in(sandbox.ready())?;
     profile.ask(&["sync"])?;
@@ -115,7 +118,7 @@ fn synced(plan: &Plan, sandbox: &Sandbox) -> Result<Profile, Failure> {
 }
 
 /// What comes back is what the server has.
-fn is_original(profile: &Profile, sid: &str, sha256: &str) -> Result<bool, Failure> {
+pub(crate) fn is_original(profile: &Profile, sid: &str, sha256: &str) -> Result<bool, Failure> {
     let out = profile.path("original");
     let exported = profile.run(&["export", sid, "--out", &out.to_string_lossy()])?;
     let bytes = fs::read(&out).unwrap_or_default();
@@ -142,6 +145,7 @@ pub fn kills(plan: &Plan) -> Result<Report, Failure> {
     let sandbox = runtime.block_on(Sandbox::start(options))?;
     let profile = synced(plan, &sandbox)?;
     let recordings = sandbox.ready().recordings.clone();
+    let whole = |_: &str| (SOUND_BYTES + 44) as u64;
     let mut length: Option<(Duration, usize)> = None;
     // Round and round: what came home made room by then. A campaign that never gets its kills is broken.
     for (place, recording) in recordings.iter().cycle().take(plan.n as usize * 4 + 8).enumerate() {
@@ -149,7 +153,7 @@ pub fn kills(plan: &Plan) -> Result<Report, Failure> {
             break;
         }
         let sid = &recording.call_sid;
-        let asked_before = asked_bytes(&sandbox).get(sid).copied().unwrap_or(0);
+        let asked_before = asked_bytes(&sandbox, whole).get(sid).copied().unwrap_or(0);
         let mut kills = 0;
         while let Some((time, requests)) = length.filter(|_| kills < KILLS_OF_A_RECORDING && report.kills < plan.n) {
             let before = sandbox.request_count();
@@ -184,8 +188,8 @@ pub fn kills(plan: &Plan) -> Result<Report, Failure> {
         } else {
             report.wrong.push(format!("recording {place} did not come home: {} {}", answer.word(), answer.json));
         }
-        let asked = asked_bytes(&sandbox).get(sid).copied().unwrap_or(0);
-        let again = (asked - asked_before).saturating_sub((SOUND_BYTES + 44) as u64);
+        let asked = asked_bytes(&sandbox, whole).get(sid).copied().unwrap_or(0);
+        let again = (asked - asked_before).saturating_sub(whole(sid));
         report.refetched_bytes += again;
         if again > u64::from(kills) * REFETCHED_MAX {
             report.dear.push(format!("recording {place}: {again} bytes again for {kills} kills"));
@@ -241,11 +245,18 @@ pub fn flips(plan: &Plan) -> Result<Report, Failure> {
     let chosen = sandbox.ready().recordings.to_vec();
     let mut fetch = vec!["fetch"];
     fetch.extend(chosen.iter().take(RECORDINGS).map(|one| one.call_sid.as_str()));
-    profile.ask(&fetch)?;
-    let all_bytes: u64 = asked_bytes(&sandbox).values().sum();
+    let fetched = profile.ask(&fetch)?;
+    let lengths: HashMap<String, u64> = fetched["recordings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| Some((one["sid"].as_str()?.to_owned(), one["bytes"].as_u64()?)))
+        .collect();
+    let whole = |sid: &str| lengths.get(sid).copied().unwrap_or(0);
+    let all_bytes: u64 = asked_bytes(&sandbox, whole).values().sum();
     while report.flips < plan.n {
         let paths: Vec<_> = files(&profile, "rec").into_iter().take((plan.n - report.flips) as usize).collect();
-        let before: u64 = asked_bytes(&sandbox).values().sum();
+        let before: u64 = asked_bytes(&sandbox, whole).values().sum();
         for path in &paths {
             let mut bytes = fs::read(path).map_err(Failure::file(path))?;
             let bit = rng.random_range(0..bytes.len() * 8);
@@ -259,7 +270,7 @@ pub fn flips(plan: &Plan) -> Result<Report, Failure> {
             report.wrong.push(format!("flip {at}: {} of {} found: {}", found.json["damaged"], paths.len(), found.json));
         }
         profile.ask(&fetch)?;
-        let again = asked_bytes(&sandbox).values().sum::<u64>() - before;
+        let again = asked_bytes(&sandbox, whole).values().sum::<u64>() - before;
         report.refetched_bytes += again;
         if again > all_bytes || (paths.len() == RECORDINGS && again != all_bytes) {
             report.wrong.push(format!("flip {at}: {again} bytes were fetched for {all_bytes}"));

@@ -1,4 +1,4 @@
-//! System calls that kill or fail, by strace (F4): the n-th write or sync of a sync and of an upgrade.
+//! System calls that kill or fail, by strace (F4): the n-th write or sync of a sync, of an upgrade and of a fetch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::judge::{Known, Library, Truth, Verdict};
 use crate::program::{Profile, finish};
-use crate::{Failure, migrations, old};
+use crate::{Failure, fetches, migrations, old};
 
 const CALLS: [&str; 5] = ["pwrite64", "fdatasync", "fsync", "rename", "ftruncate"];
 const FAULTS: [&str; 3] = ["signal=KILL", "error=EIO", "error=ENOSPC"];
@@ -75,19 +75,25 @@ pub fn run(plan: &Plan) -> Result<Report, Failure> {
     let mut report = Report::default();
     upgrades(plan, &mut report)?;
     syncs(plan, &mut report)?;
+    fetches::run(plan, &mut report)?;
     Ok(report)
 }
 
 /// The n-th of one system call is made to fail; no `when` makes all from there on fail, as a full disk does.
-fn traced(command: &Command, call: &str, fault: &str, n: u32) -> Command {
+pub(crate) fn traced(command: &Command, call: &str, fault: &str, n: u32, log: &Path) -> Command {
     let when = if fault == "error=ENOSPC" { format!("{n}+") } else { n.to_string() };
     let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fault}:when={when}"));
-    under_strace(command, &["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject])
+    let log = log.to_string_lossy();
+    under_strace(command, &["-f", "-qq", "-o", &log, "-e", &trace, "-e", &inject])
 }
 
 /// Goes through the n-th calls until nothing is hit any more.
-fn each(plan: &Plan, mut run: impl FnMut(&str, &str, u32) -> Result<bool, Failure>) -> Result<(), Failure> {
-    for call in CALLS {
+pub(crate) fn each(
+    plan: &Plan,
+    calls: &[&str],
+    mut run: impl FnMut(&str, &str, u32) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    for call in calls {
         for fault in FAULTS {
             let mut n = 1;
             while n <= plan.of_each && run(call, fault, n)? {
@@ -103,8 +109,7 @@ fn note(report: &mut Report, what: &str, call: &str, fault: &str, answer: &crate
     let is_hit = answer.code != Some(0);
     report.hit += u32::from(is_hit);
     report.missed += u32::from(!is_hit);
-    let killed = answer.code.is_none() || answer.code == Some(137);
-    let end = if killed { "killed".to_owned() } else { answer.word() };
+    let end = answer.end();
     *report.ends.entry(format!("{what}: {call} {fault} -> {end}")).or_default() += 1;
     let named = ["killed", "ok", "disk_full", "internal", "invalid_input", "store_damaged"].contains(&end.as_str());
     if !named || answer.stderr.contains("panicked") {
@@ -123,10 +128,10 @@ fn upgrades(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     old::make(&template, None, 1, ROWS, false)?;
     let print = old::print(&old::connect(&template, None)?, None)?;
     let file = profile.path("trial.db");
-    each(plan, |call, fault, n| {
+    each(plan, &CALLS, |call, fault, n| {
         old::copy_with_companions(&template, &file)?;
         let command = profile.command(&["db", "upgrade", &file.to_string_lossy()]);
-        let answer = finish(traced(&command, call, fault, n))?;
+        let answer = finish(traced(&command, call, fault, n, Path::new("/dev/null")))?;
         let is_hit = note(report, "upgrade", call, fault, &answer);
         let at = format!("upgrade, {call} {n} {fault}");
         // Undisturbed it goes through, with every value.
@@ -149,7 +154,7 @@ fn syncs(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     let mut one = (Profile::new(&plan.cli)?, Known::default());
     one.0.sign_in(sandbox.ready())?;
     let mut runs = 0;
-    each(plan, |call, fault, n| {
+    each(plan, &CALLS, |call, fault, n| {
         // A library now and then begun anew: a first sync writes more.
         runs += 1;
         if runs % 10 == 0 {
@@ -158,7 +163,7 @@ fn syncs(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         }
         sandbox.move_on(60);
         let (profile, known) = &mut one;
-        let answer = finish(traced(&profile.command(&["sync", "--full"]), call, fault, n))?;
+        let answer = finish(traced(&profile.command(&["sync", "--full"]), call, fault, n, Path::new("/dev/null")))?;
         let is_hit = note(report, "sync", call, fault, &answer);
         let truth = Truth::of(&sandbox, first.clone());
         let at = format!("sync, {call} {n} {fault}");

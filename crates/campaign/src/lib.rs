@@ -7,6 +7,7 @@
 mod disk;
 pub mod downloads;
 pub mod faults;
+mod fetches;
 pub mod kills;
 pub mod migrations;
 mod network;

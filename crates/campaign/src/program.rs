@@ -42,6 +42,14 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// As [`Answer::word`], of a run that may have been killed.
+    pub fn end(&self) -> String {
+        let is_killed = self.code.is_none() || self.code == Some(137);
+        if is_killed { "killed".to_owned() } else { self.word() }
+    }
+}
+
 /// A folder with a profile and the key file that opens it.
 #[derive(Debug)]
 pub struct Profile {

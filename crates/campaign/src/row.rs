@@ -118,6 +118,7 @@ fn upgrades(plan: &Plan) -> Result<Vec<Row>, Failure> {
 
 fn system_calls(plan: &Plan) -> Result<Row, Failure> {
     let report = faults::run(&faults::Plan { cli: plan.cli.clone(), of_each: 40, seed: plan.seed, tell: plan.tell })?;
-    let figure = format!("system calls of upgrades and syncs hit; {} runs were over before theirs", report.missed);
+    let figure =
+        format!("system calls of upgrades, syncs and fetches hit; {} runs were over before theirs", report.missed);
     Ok(Row { fault: "F4", n: u64::from(report.hit), wrong: all_of(&report.verdict), figure })
 }

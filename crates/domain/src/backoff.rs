@@ -161,11 +161,10 @@ impl Attempts {
         self.0.iter().filter(|a| now_ms.saturating_sub(a.at_ms) < WINDOW_MS).count()
     }
 
-    /// When the next attempt may be made: now, or when the window has room; with `whole_day`, also not before the
-    /// day's budget has room.
-    pub fn allowed_at_ms(&self, now_ms: i64, whole_day: bool) -> i64 {
-        let window = self.frees_at_ms(ATTEMPTS_PER_WINDOW, WINDOW_MS).max(now_ms);
-        if whole_day { window.max(self.frees_at_ms(ATTEMPTS_PER_DAY, DAY_MS)) } else { window }
+    /// When the next attempt may be made: now, or when the window has room. The day's budget is asked beside it
+    /// ([`Attempts::day_frees_at_ms`]).
+    pub fn allowed_at_ms(&self, now_ms: i64) -> i64 {
+        self.frees_at_ms(ATTEMPTS_PER_WINDOW, WINDOW_MS).max(now_ms)
     }
 
     /// How many are remembered.
@@ -176,6 +175,13 @@ impl Attempts {
     /// None is remembered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// These and others: when the day's budget, which both draw on, has room.
+    pub fn day_frees_at_ms(&self, others: &Self) -> i64 {
+        let mut both = Self([self.0.as_slice(), others.0.as_slice()].concat());
+        both.0.sort_by_key(|a| a.at_ms);
+        both.frees_at_ms(ATTEMPTS_PER_DAY, DAY_MS)
     }
 
     fn frees_at_ms(&self, most: usize, within_ms: i64) -> i64 {
@@ -192,6 +198,11 @@ mod tests {
     use proptest::prelude::*;
 
     const NOW: i64 = 1_795_000_000_000; // Wed, 18 Nov 2026 11:06:40 GMT
+
+    fn allowed_at_ms(attempts: &Attempts, now_ms: i64, whole_day: bool) -> i64 {
+        let of_day = attempts.day_frees_at_ms(&Attempts::default());
+        attempts.allowed_at_ms(now_ms).max(if whole_day { of_day } else { i64::MIN })
+    }
 
     fn at(now_ms: i64, monotonic_ms: i64, process: u64) -> Moment {
         Moment { now_ms, monotonic_ms, process }
@@ -247,10 +258,10 @@ mod tests {
     fn the_fourth_attempt_waits_until_the_first_is_ten_minutes_old() {
         let mut attempts = Attempts::default();
         for s in [0, 10, 20] {
-            assert_eq!(attempts.allowed_at_ms(NOW + s * 1_000, true), NOW + s * 1_000);
+            assert_eq!(allowed_at_ms(&attempts, NOW + s * 1_000, true), NOW + s * 1_000);
             attempts.push(at(NOW + s * 1_000, s * 1_000, 1).attempt());
         }
-        assert_eq!(attempts.allowed_at_ms(NOW + 21_000, true), NOW + WINDOW_MS);
+        assert_eq!(allowed_at_ms(&attempts, NOW + 21_000, true), NOW + WINDOW_MS);
         assert_eq!(attempts.in_window(NOW + WINDOW_MS - 1), 3);
         assert_eq!(attempts.in_window(NOW + WINDOW_MS), 2);
     }
@@ -262,8 +273,8 @@ mod tests {
             attempts.push(at(NOW + n * WINDOW_MS, n * WINDOW_MS, 1).attempt());
         }
         let now = NOW + 18 * WINDOW_MS;
-        assert_eq!(attempts.allowed_at_ms(now, false), now);
-        assert_eq!(attempts.allowed_at_ms(now, true), NOW + DAY_MS);
+        assert_eq!(allowed_at_ms(&attempts, now, false), now);
+        assert_eq!(allowed_at_ms(&attempts, now, true), NOW + DAY_MS);
     }
 
     #[test]
@@ -274,7 +285,7 @@ mod tests {
         }
         let yesterday = NOW - DAY_MS;
         attempts.settle(at(yesterday, 5, 2));
-        assert_eq!(attempts.allowed_at_ms(yesterday, true), yesterday + WINDOW_MS);
+        assert_eq!(allowed_at_ms(&attempts, yesterday, true), yesterday + WINDOW_MS);
     }
 
     #[test]
@@ -285,7 +296,7 @@ mod tests {
         }
         let tomorrow = NOW + DAY_MS;
         attempts.settle(at(tomorrow, 1_000, 1));
-        assert!(attempts.allowed_at_ms(tomorrow, false) > tomorrow + WINDOW_MS - 2_000);
+        assert!(allowed_at_ms(&attempts, tomorrow, false) > tomorrow + WINDOW_MS - 2_000);
     }
 
     proptest! {

@@ -13,6 +13,10 @@ use crate::recording::Reason;
 
 /// A running job is stuck when it started longer ago than this, or than three times what its size needs.
 pub const STUCK_AFTER_MS: i64 = 600_000;
+/// So many times a day a recording finds out for all, at the breaker's pace, whether the server is back …
+const PROBES_AT_ONCE: usize = 8;
+/// … and then so often, however few there are to share the questions. A list's answer opens the way to all at once.
+const LATER_PROBE_MS: i64 = backoff::DAY_MS / 6;
 /// The slowest line that is still expected to move a file, for [`stuck_after_ms`].
 const EXPECTED_BYTES_PER_S: i64 = 64 * 1024;
 /// The pauses between looks at a recording that 12 polls did not bring.
@@ -146,6 +150,13 @@ pub struct Job {
     /// The server asked not to be asked before.
     #[serde(default)]
     pub patient_until_ms: Option<i64>,
+    /// Questions of the last day by which it was found out, for all, that the server is not back. They are no attempts,
+    /// and draw on the same day's budget.
+    #[serde(default)]
+    pub probes: Attempts,
+    /// It waits because the server is being left alone, and for nothing else.
+    #[serde(default)]
+    pub postponed: bool,
 }
 
 /// Why a run was stopped by us.
@@ -196,10 +207,19 @@ pub enum Event {
     Failed(Failure),
     /// The run was stopped by us; the server did nothing wrong, and it is no attempt.
     Interrupted(Interruption),
-    /// The run did not ask, because the server is being left alone (see [`crate::breaker`]): no attempt.
+    /// The server is being left alone (see [`crate::breaker`]): no attempt.
     Postponed {
         /// How long it is left alone.
         wait_ms: i64,
+        /// It was asked all the same, to find out whether it is back.
+        asked: bool,
+    },
+    /// The server that was left alone answers again.
+    ServerIsBack,
+    /// The disk has no room for anything: all downloads wait for somebody to make some.
+    NoRoom {
+        /// It was the run's own bytes that found no room: an attempt.
+        asked: bool,
     },
     /// "Not yet", while the source's own list says that its job failed: nothing comes of asking on.
     SourceFailed,

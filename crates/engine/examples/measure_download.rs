@@ -67,9 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         QueueOptions { at_once: AtOnce { crm: at_once.parse()?, ..AtOnce::default() }, ..QueueOptions::default() };
     let queue = Queue::start(parts, options).await?;
     let start = Instant::now();
-    for id in &ids {
-        queue.want(id, Wish::Background).await?;
-    }
+    queue.want_all(&ids, Wish::Background).await?;
     let rows = queue.settled(&ids).await?;
     let wall_s = start.elapsed().as_secs_f64();
     let bytes: u64 = rows.iter().filter(|row| row.state.is_stored()).map(|row| row.bytes_here).sum();

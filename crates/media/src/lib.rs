@@ -16,6 +16,7 @@ pub mod silence;
 pub mod sniff;
 pub mod talk;
 pub mod turns;
+pub mod wiped;
 
 pub use peaks::{Peaks, PeaksBuilder, PeaksError};
 pub use silence::{Cut, cuts};

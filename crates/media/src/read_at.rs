@@ -32,6 +32,14 @@ pub trait ReadAt: Send + Sync {
         }
         Ok(())
     }
+
+    /// Appends `count` bytes from `offset` on to `out`, or fails as [`ReadAt::read_exact_at`]; what is behind the old end
+    /// of `out` then is not to be used.
+    fn append_at(&self, out: &mut Vec<u8>, offset: u64, count: usize) -> io::Result<()> {
+        let start = out.len();
+        out.resize(start + count, 0);
+        self.read_exact_at(&mut out[start..], offset)
+    }
 }
 
 impl ReadAt for File {
@@ -115,6 +123,10 @@ macro_rules! through {
 
             fn len(&self) -> io::Result<u64> {
                 (**self).len()
+            }
+
+            fn append_at(&self, out: &mut Vec<u8>, offset: u64, count: usize) -> io::Result<()> {
+                (**self).append_at(out, offset, count)
             }
         }
     )*};

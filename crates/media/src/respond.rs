@@ -268,8 +268,9 @@ fn filled(
 ) -> std::io::Result<Response<Vec<u8>>> {
     let mut bytes = Vec::new();
     if read {
-        bytes.resize(usize::try_from(count).map_err(|_| std::io::ErrorKind::OutOfMemory)?, 0);
-        body.read_exact_at(&mut bytes, first)?;
+        let count = usize::try_from(count).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+        bytes.reserve_exact(count);
+        body.append_at(&mut bytes, first, count)?;
     }
     let mut response = Response::new(bytes);
     *response.status_mut() = status;

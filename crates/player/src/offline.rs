@@ -10,9 +10,9 @@ use aftercall_media::Cut;
 use crate::decode::{Decoder, Source};
 use crate::error::PlayerError;
 use crate::passage::Passage;
-use crate::watch::{self, Pulse};
 use crate::plan::Plan;
 use crate::shape::Shape;
+use crate::watch::{self, Pulse};
 
 /// What to render.
 #[derive(Debug, Clone, PartialEq)]

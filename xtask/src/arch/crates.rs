@@ -22,12 +22,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     (SHIM, &["aftercall-app", "aftercall-player"]),
     // Feeds hostile bytes to whatever reads them; in no shipped program.
     (FUZZ, &["aftercall-domain", "aftercall-media", "aftercall-player", "aftercall-engine"]),
+    // What the benches run of ours beside peers that are libraries: it listens, so no shipped program may have it.
+    (YARDSTICK, &["aftercall-media"]),
     ("xtask", &[]),
 ];
 
 const CAMPAIGN: &str = "aftercall-campaign";
 const SHIM: &str = "aftercall-rec-shim";
 const FUZZ: &str = "aftercall-fuzz";
+const YARDSTICK: &str = "aftercall-yardstick";
 
 /// The sandbox is a fixture for every test but those of the crates below the network.
 const SANDBOX: &str = "aftercall-sandbox";
@@ -45,7 +48,17 @@ const OUTSIDE: &[(&str, &[&str], &str)] = &[
     ("tauri", &["aftercall"], "the application does not know its shell"),
     (
         "tokio",
-        &["aftercall-engine", "aftercall-app", "aftercall-cli", "aftercall", SANDBOX, CAMPAIGN, SHIM, "xtask"],
+        &[
+            "aftercall-engine",
+            "aftercall-app",
+            "aftercall-cli",
+            "aftercall",
+            SANDBOX,
+            CAMPAIGN,
+            SHIM,
+            YARDSTICK,
+            "xtask",
+        ],
         "domain, media and player are not async",
     ),
 ];

@@ -46,7 +46,7 @@ const RULES: &[Only] = &[
     Only { crates: &["tauri", "tauri_build", "wry"], places: &["src-tauri/"] },
     Only {
         crates: &["hyper", "hyper_util", "axum"],
-        places: &["crates/sandbox/", "crates/shim/", "crates/engine/tests/", "xtask/"],
+        places: &["crates/sandbox/", "crates/shim/", "crates/yardstick/", "crates/engine/tests/", "xtask/"],
     },
 ];
 

@@ -77,6 +77,17 @@ fn children_cpu_s() -> Result<f64, Failure> {
     sum.map(|ticks| ticks / per_second).ok_or_else(|| Failure::answer("/proc/self/stat", "no times of children"))
 }
 
+/// CPU time of a running process and its threads, so far.
+pub fn cpu_s_of(id: u32) -> Result<f64, Failure> {
+    let path = std::path::PathBuf::from(format!("/proc/{id}/stat"));
+    let stat = std::fs::read_to_string(&path).map_err(|e| Failure::file(&path, e))?;
+    let words: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| words.get(at).and_then(|word| word.parse::<f64>().ok());
+    let sum = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
+    let per_second = rustix::param::clock_ticks_per_second() as f64;
+    sum.map(|ticks| ticks / per_second).ok_or_else(|| Failure::answer("/proc", "no times of a process"))
+}
+
 fn pss_kib(id: u32) -> u64 {
     let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find(|line| line.starts_with("Pss:"));

@@ -58,6 +58,11 @@ impl Program {
         Ok(Program { name: name.to_owned(), child, group, log })
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Writes `text` to the program's standard input and closes it.
     pub async fn say(&mut self, text: &str) -> Result<(), Failure> {
         if let Some(mut stdin) = self.child.stdin.take() {

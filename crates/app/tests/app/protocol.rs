@@ -1,6 +1,7 @@
 //! What the webview gets from `rec://`, over a real vault.
 
 use aftercall_app::start::Boot;
+use aftercall_sandbox::{Options, Script};
 use http::{Method, Request, Response};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -46,6 +47,53 @@ async fn the_first_request_makes_one_job_and_the_stored_recording_answers_ranges
     assert_eq!(part.body().as_slice(), &whole.body()[65_530..=65_550]);
     assert_eq!(get(&boot, Method::GET, &id, Some("bytes=999999999-")).await.status(), 416);
     assert_eq!(get(&boot, Method::OPTIONS, &id, None).await.status(), 204);
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn a_range_that_is_here_is_answered_while_the_rest_of_the_recording_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = include_bytes!("../../../sandbox/recordings/call-dual-45s.mp3").to_vec();
+    std::fs::write(folder.path().join("call.mp3"), &file).unwrap();
+    let script = r#"[{"match": {"method": "GET", "path": "/api/recordings/file/*"},
+                      "do": [{"drip_bytes_per_s": 150000}]}]"#;
+    let world = World::new(Options {
+        calls: 40,
+        leads: 12,
+        prepare_polls: 0,
+        recordings: Some(folder.path().to_owned()),
+        script: Script::parse(script).unwrap(),
+        ..Options::default()
+    });
+    let world = world.await;
+    let boot = world.synced().await;
+    let sid = world.call(0);
+    let id = id_of(&sid);
+    assert_eq!(get(&boot, Method::GET, &id, None).await.status(), 202);
+    let part = loop {
+        let answer = get(&boot, Method::GET, &id, Some("bytes=500-999")).await;
+        if answer.status() != 202 {
+            break answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    let len = file.len();
+    assert_eq!((part.status().as_u16(), part.body().as_slice()), (206, &file[500..1000]));
+    assert_eq!(part.headers()["Content-Range"], format!("bytes 500-999/{len}"));
+    assert_eq!(part.headers()["Content-Type"], "audio/mpeg");
+    let last = format!("bytes={}-", len - 10);
+    for range in [None, Some(last.as_str())] {
+        let answer = get(&boot, Method::GET, &id, range).await;
+        assert_eq!(answer.status(), 202, "{range:?}");
+        assert!(answer.headers().contains_key("Retry-After"));
+    }
+    let behind = format!("bytes={len}-");
+    assert_eq!(get(&boot, Method::GET, &id, Some(&behind)).await.status(), 416, "its length is known");
+    arrived(&boot, &sid).await;
+    let whole = get(&boot, Method::GET, &id, None).await;
+    assert_eq!((whole.status().as_u16(), whole.body() == &file), (200, true));
+    assert_eq!(whole.headers()["ETag"], part.headers()["ETag"], "it is the same file");
+    assert_eq!(world.sandbox.requests().iter().filter(|one| one.path.ends_with(&sid)).count(), 2, "a HEAD and a GET");
     boot.close().await;
 }
 

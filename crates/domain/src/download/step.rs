@@ -1,8 +1,9 @@
 //! The steps of the machine.
 
 use super::{
-    BACKGROUND_LOOK_CAP_MS, BACKGROUND_LOOK_MS, Effect, Event, Failure, Interruption, Job, NEVER_READY_AFTER_MS,
-    NEVER_READY_LOOKS, Phase, RETENTION_MS, SET_BACK_MS, SPREAD_MS, Wish, YOUNG_CALL_MS, stuck_after_ms,
+    BACKGROUND_LOOK_CAP_MS, BACKGROUND_LOOK_MS, Effect, Event, Failure, Interruption, Job, LATER_PROBE_MS,
+    NEVER_READY_AFTER_MS, NEVER_READY_LOOKS, PROBES_AT_ONCE, Phase, RETENTION_MS, SET_BACK_MS, SPREAD_MS, Wish,
+    YOUNG_CALL_MS, stuck_after_ms,
 };
 use crate::backoff::{self, Attempts, Moment};
 use crate::error::Code;
@@ -25,6 +26,8 @@ impl Job {
             beyond_budget: false,
             planned: Some(moment.attempt()),
             patient_until_ms: None,
+            probes: Attempts::default(),
+            postponed: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Job {
     /// One step. Events that mean nothing in a phase change nothing.
     pub fn step(mut self, event: Event, moment: Moment, random: f64) -> (Self, Effect) {
         self.attempts.settle(moment);
+        self.probes.settle(moment);
         if let Some(started) = self.started.as_mut().filter(|started| started.process == moment.process) {
             started.settle(moment);
         }
@@ -145,13 +149,39 @@ impl Job {
                 self.put_back(wait_ms, moment);
                 Effect::Wake
             }
-            (Phase::Running, Event::Postponed { wait_ms }) => {
+            (Phase::Running, Event::Postponed { wait_ms, asked }) => {
+                if asked && let Some(started) = self.started {
+                    self.probes.push(started);
+                }
+                let is_spent = asked && self.probes.len() >= PROBES_AT_ONCE;
+                let wait_ms = if is_spent { wait_ms.max(LATER_PROBE_MS) } else { wait_ms };
                 // Behind the others of its kind: it may have been the one that asked for all of them, and the same
                 // recording shall not be the next one too.
                 self.asked_at_ms = moment.now_ms;
                 self.put_back(backoff::patience_ms(wait_ms, random), moment);
+                self.postponed = true;
                 Effect::Wake
             }
+            (Phase::Queued | Phase::Preparing | Phase::StillPreparing, Event::ServerIsBack) if self.postponed => {
+                self.put_back((SPREAD_MS as f64 * random) as i64, moment);
+                Effect::Wake
+            }
+            (_, Event::ServerIsBack) => Effect::None,
+            (Phase::Running, Event::NoRoom { asked }) => {
+                if asked {
+                    self.count_run(moment);
+                }
+                self.rest(Phase::NeedsYou, Some(Reason::Code(Code::DiskFull)), None, moment);
+                Effect::None
+            }
+            (
+                Phase::Queued | Phase::Preparing | Phase::StillPreparing | Phase::FailedRetrying,
+                Event::NoRoom { asked: false },
+            ) => {
+                self.rest(Phase::NeedsYou, Some(Reason::Code(Code::DiskFull)), None, moment);
+                Effect::None
+            }
+            (_, Event::NoRoom { .. }) => Effect::None,
             (Phase::Running, Event::SourceFailed) => self.source_failed(moment, random),
             (Phase::Running, Event::Stored { playable }) => {
                 self.count_run(moment);
@@ -282,12 +312,14 @@ impl Job {
         self.phase = Phase::Running;
         self.started = Some(moment.attempt());
         self.patient_until_ms = None;
+        self.postponed = false;
         self.plan(None, moment);
         Effect::Fetch
     }
 
     fn allowed_at_ms(&self, moment: Moment) -> i64 {
-        self.attempts.allowed_at_ms(moment.now_ms, !self.beyond_budget)
+        let allowed_at_ms = self.attempts.allowed_at_ms(moment.now_ms);
+        if self.beyond_budget { allowed_at_ms } else { allowed_at_ms.max(self.attempts.day_frees_at_ms(&self.probes)) }
     }
 
     fn not_yet(&mut self, retry_after_ms: Option<i64>, moment: Moment, random: f64) -> Effect {
@@ -394,6 +426,7 @@ impl Job {
         self.phase = phase;
         self.reason = reason;
         self.started = None;
+        self.postponed = false;
         self.plan(next_at_ms, moment);
     }
 

@@ -198,7 +198,7 @@ fn a_long_retry_after_is_left_to_the_background_and_never_cut_short() {
 
 #[test]
 fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_poll() {
-    let postponed = Event::Postponed { wait_ms: 30_000 };
+    let postponed = Event::Postponed { wait_ms: 30_000, asked: false };
     for (before, phase, polls) in [
         (vec![], Phase::Queued, 0),
         (vec![Event::Claimed, Event::NotYet { retry_after_ms: None }], Phase::Preparing, 1),
@@ -211,6 +211,52 @@ fn a_run_that_did_not_ask_because_the_server_is_left_alone_is_no_attempt_and_no_
     for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Running) {
         assert_eq!(in_phase(phase).step(postponed, at(9_000), 0.5).0.phase, phase, "too late to count");
     }
+}
+
+#[test]
+fn finding_out_for_all_whether_the_server_is_back_is_no_attempt_and_draws_on_the_days_budget() {
+    let mut job = wanted();
+    let (mut now_ms, mut asked_ms) = (0, Vec::new());
+    while now_ms < DAY_MS {
+        let (claimed, effect) = job.step(Event::Claimed, at(now_ms), 0.0);
+        job = claimed;
+        if effect == Effect::Fetch {
+            asked_ms.push(now_ms);
+            job = job.step(Event::Postponed { wait_ms: 300_000, asked: true }, at(now_ms), 0.0).0;
+        }
+        now_ms = job.next_at_ms.expect("it goes on by itself") - NOW;
+    }
+    assert!(job.attempts.is_empty() && (10..=18).contains(&asked_ms.len()), "{asked_ms:?}");
+    let waits: Vec<i64> = asked_ms.windows(2).map(|two| (two[1] - two[0]) / 60_000).collect();
+    assert_eq!((&waits[..8], waits[8]), (&[5, 5, 5, 5, 5, 5, 5, 240][..], 240));
+}
+
+#[test]
+fn what_waits_for_the_server_alone_goes_on_when_it_is_back_and_nothing_else_does() {
+    let job = after(&[Event::Claimed, Event::Postponed { wait_ms: 14_400_000, asked: true }]);
+    let back = job.step(Event::ServerIsBack, at(60_000), 0.0).0;
+    assert_eq!((back.phase, back.next_at_ms), (Phase::Queued, Some(NOW + 60_000)));
+    for phase in Phase::ALL {
+        let job = in_phase(phase);
+        let after = job.clone().step(Event::ServerIsBack, at(60_000), 0.0).0;
+        assert_eq!((after.phase, after.next_at_ms), (job.phase, job.next_at_ms), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_no_attempt_of_those_that_did_not_ask() {
+    use Phase::*;
+    for phase in Phase::ALL {
+        let job = in_phase(phase);
+        let attempts = job.attempts.len();
+        let after = job.step(Event::NoRoom { asked: false }, at(30_000), 0.5).0;
+        let waits = matches!(phase, Queued | Preparing | Running | StillPreparing | FailedRetrying);
+        assert_eq!(after.phase, if waits { NeedsYou } else { phase }, "{phase:?}");
+        assert_eq!(after.attempts.len(), attempts, "{phase:?}");
+    }
+    let asked = in_phase(Running).step(Event::NoRoom { asked: true }, at(30_000), 0.5).0;
+    assert_eq!((asked.phase, asked.reason), (NeedsYou, Some(Reason::Code(Code::DiskFull))));
+    assert_eq!(asked.attempts.len(), 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aftercall_media::read_at::ReadAt;
 use aftercall_media::sealed::{CHUNK_BYTES, ChunkBytes};
 use tokio::sync::Notify;
 
@@ -53,6 +54,11 @@ impl Arriving {
         self.0.over.store(true, Ordering::Release);
     }
 
+    /// Names the file: another one that is fetched in its place has another.
+    pub fn file_id(&self) -> [u8; 16] {
+        self.0.intake.keys().file_id
+    }
+
     /// Bytes that can be read from `offset` on without a gap.
     pub fn here_from(&self, offset: u64) -> u64 {
         self.0.intake.sealed().here_from(offset)
@@ -85,6 +91,40 @@ impl Arriving {
     }
 }
 
+impl ReadAt for Arriving {
+    /// Reads plain bytes, at most to the end of the chunk that holds `offset`; what is not here yet fails as it does with a
+    /// cursor.
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if buf.is_empty() || offset >= self.total_bytes() {
+            return Ok(0);
+        }
+        let chunk = self.chunk(offset / CHUNK_BYTES as u64)?;
+        Ok(copy_from(&chunk, buf, offset))
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.total_bytes())
+    }
+}
+
+impl Arriving {
+    fn chunk(&self, index: u64) -> io::Result<ChunkBytes> {
+        match self.intake().sealed().chunk(index)? {
+            Some(chunk) => Ok(chunk),
+            None if self.is_over() => Err(io::ErrorKind::StaleNetworkFileHandle.into()),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+/// From where `offset` lies in its chunk, to the chunk's end.
+fn copy_from(chunk: &ChunkBytes, buf: &mut [u8], offset: u64) -> usize {
+    let rest = chunk.bytes().get((offset % CHUNK_BYTES as u64) as usize..).unwrap_or_default();
+    let n = rest.len().min(buf.len());
+    buf[..n].copy_from_slice(&rest[..n]);
+    n
+}
+
 /// A position in a recording that is arriving. A read of what is not here yet fails at once with
 /// [`io::ErrorKind::WouldBlock`]; the end is the end of the whole file.
 pub struct ArrivingCursor {
@@ -108,17 +148,10 @@ impl Read for ArrivingCursor {
         }
         let index = self.position / CHUNK_BYTES as u64;
         if self.opened.as_ref().is_none_or(|(opened, _)| *opened != index) {
-            let chunk = match self.arriving.intake().sealed().chunk(index)? {
-                Some(chunk) => chunk,
-                None if self.arriving.is_over() => return Err(io::ErrorKind::StaleNetworkFileHandle.into()),
-                None => return Err(io::ErrorKind::WouldBlock.into()),
-            };
-            self.opened = Some((index, chunk));
+            self.opened = Some((index, self.arriving.chunk(index)?));
         }
         let Some((_, chunk)) = &self.opened else { return Ok(0) };
-        let rest = chunk.bytes().get((self.position % CHUNK_BYTES as u64) as usize..).unwrap_or_default();
-        let n = rest.len().min(buf.len());
-        buf[..n].copy_from_slice(&rest[..n]);
+        let n = copy_from(chunk, buf, self.position);
         self.position += n as u64;
         Ok(n)
     }

@@ -1,6 +1,6 @@
 //! What each failure of a fetch means for its job.
 
-use aftercall_domain::download::{Event, Failure};
+use aftercall_domain::download::{Event, Failure, Interruption};
 use aftercall_domain::error::Code;
 use aftercall_domain::recording::{Fact, Reason};
 
@@ -9,7 +9,7 @@ use crate::upstream::UpstreamError;
 /// What the source's answer, or its silence, means for the job.
 pub(super) fn event(error: &UpstreamError, call_age_ms: Option<i64>) -> Event {
     match error {
-        UpstreamError::Paused { wait_ms, .. } => Event::Postponed { wait_ms: *wait_ms },
+        UpstreamError::Paused { wait_ms, asked, .. } => Event::Postponed { wait_ms: *wait_ms, asked: *asked },
         error => Event::Failed(of_source(error, call_age_ms)),
     }
 }
@@ -47,10 +47,13 @@ fn of_source(error: &UpstreamError, call_age_ms: Option<i64>) -> Failure {
 }
 
 /// A failure of this computer while the file was written.
-pub(super) fn of_disk(code: Code) -> Failure {
+pub(super) fn of_disk(code: Code) -> Event {
     match code {
-        Code::DiskFull | Code::Locked | Code::KeyLost => Failure::NeedsYou(code),
-        code => Failure::Passing { code, retry_after_ms: None },
+        Code::DiskFull => Event::NoRoom { asked: true },
+        // Nothing is written until somebody unlocks, and nobody is to blame: it waits.
+        Code::Locked => Event::Interrupted(Interruption::Stopped),
+        Code::KeyLost => Event::Failed(Failure::NeedsYou(code)),
+        code => Event::Failed(Failure::Passing { code, retry_after_ms: None }),
     }
 }
 
@@ -73,6 +76,7 @@ mod tests {
         ] {
             assert_eq!(of_source(&error, Some(7)), wanted, "{error:?}");
         }
-        assert_eq!(of_disk(Code::DiskFull), Failure::NeedsYou(Code::DiskFull));
+        assert_eq!(of_disk(Code::DiskFull), Event::NoRoom { asked: true });
+        assert_eq!(of_disk(Code::Locked), Event::Interrupted(Interruption::Stopped));
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall_domain::error::Code;
+use aftercall_media::wiped::Wiped;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
 
 use super::arriving::Arriving;
 use crate::vault::VaultError;
@@ -23,7 +23,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 pub(super) type Hold = Arc<OwnedMutexGuard<()>>;
 
 enum Piece {
-    Chunk { index: u64, plain: Zeroizing<Vec<u8>> },
+    Chunk { index: u64, plain: Wiped },
     Sync,
 }
 
@@ -54,7 +54,7 @@ impl Writing {
     }
 
     /// Hands over a chunk. False when the thread gave up: [`Writing::end`] says why.
-    pub(super) async fn put(&mut self, index: u64, plain: Zeroizing<Vec<u8>>) -> bool {
+    pub(super) async fn put(&mut self, index: u64, plain: Wiped) -> bool {
         if self.unsynced_bytes == 0 {
             self.sync_at = Instant::now() + SYNC_EVERY;
         }

@@ -25,13 +25,14 @@ impl Default for AtOnce {
 }
 
 /// One source's lane.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lane {
     pub source: Source,
     pub at_once: usize,
     /// Places for what is being prepared, where the source has few.
     places: Option<usize>,
     was_resting: bool,
+    was_doubted: bool,
     /// By the monotonic clock: until then only what a person waits for goes.
     quiet_until_ms: i64,
 }
@@ -39,8 +40,14 @@ pub(super) struct Lane {
 impl Lane {
     /// All of them.
     pub(super) fn all(at_once: AtOnce) -> [Self; 2] {
-        let lane =
-            |source, at_once, places| Self { source, at_once, places, was_resting: false, quiet_until_ms: i64::MIN };
+        let lane = |source, at_once, places| Self {
+            source,
+            at_once,
+            places,
+            was_resting: false,
+            was_doubted: false,
+            quiet_until_ms: i64::MIN,
+        };
         // A bench whose server prepares nothing sets more runs, and may have that many.
         let places = CRM_PLACES.max(at_once.crm);
         [lane(Source::Crm, at_once.crm, Some(places)), lane(Source::Twilio, at_once.twilio, None)]
@@ -59,6 +66,11 @@ impl Lane {
             self.spread(now, random);
         }
         is_news
+    }
+
+    /// Whether the source is back that was being left alone.
+    pub(super) fn is_back(&mut self, is_doubted: bool) -> bool {
+        std::mem::replace(&mut self.was_doubted, is_doubted) && !is_doubted
     }
 
     /// How long only persons' wishes go; 0 when all do.

@@ -3,7 +3,7 @@
 use aftercall_domain::backoff::Moment;
 use aftercall_domain::call::Outcome;
 use aftercall_domain::download::{Effect, Event, Interruption, Job, Phase, Wish};
-use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use aftercall_domain::recording::{AudioFacts, RecordingState};
 use aftercall_domain::standing::may_be_wished_for;
 use rusqlite::Connection;
@@ -27,6 +27,7 @@ pub(super) struct Now {
 }
 
 /// What a run brought home.
+#[derive(Clone)]
 pub(super) struct Arrived {
     pub file: StoredFile,
     pub facts: Option<AudioFacts>,
@@ -156,13 +157,13 @@ pub(super) fn claim(
     changes: &mut ChangeSet,
     turn: Turn,
     now: Now,
-) -> Result<Option<RecordingId>, StoreError> {
+) -> Result<Option<(RecordingId, Wish)>, StoreError> {
     while let Some(row) = jobs::claim(conn, turn, now.moment.now_ms)? {
         let id = row.recording_id.clone();
         let (job, effect) = read(&row).step(Event::Claimed, now.moment, now.random);
         keep(conn, changes, &id, &job, now)?;
         if effect == Effect::Fetch {
-            return Ok(Some(id));
+            return Ok(Some((id, job.wish)));
         }
         if job.next_at_ms.is_some_and(|at_ms| at_ms <= now.moment.now_ms) {
             break; // it would be claimed again at once
@@ -171,22 +172,21 @@ pub(super) fn claim(
     Ok(None)
 }
 
-/// Bytes of a running fetch. Returns whether they are the first: the source has nothing to prepare for it.
+/// Bytes of a running fetch.
 pub(super) fn progress(
     conn: &Connection,
     changes: &mut ChangeSet,
     id: &RecordingId,
     bytes_here: u64,
     bytes_total: u64,
-) -> Result<bool, StoreError> {
-    let Some(mut row) = recordings::get(conn, id)? else { return Ok(false) };
-    let is_first = row.state != RecordingState::Downloading;
+) -> Result<(), StoreError> {
+    let Some(mut row) = recordings::get(conn, id)? else { return Ok(()) };
     row.state = RecordingState::Downloading;
     row.bytes_here = bytes_here;
     row.bytes_total = Some(bytes_total);
     recordings::put(conn, &row)?;
     changes.touch_recording(id);
-    Ok(is_first)
+    Ok(())
 }
 
 /// The file is durable in the vault: job done, keys, facts and analysis kept, all at once.
@@ -278,6 +278,29 @@ pub(super) fn suspended(
 ) -> Result<(), StoreError> {
     for id in ids {
         step(conn, changes, id, Event::Interrupted(Interruption::Suspended), now)?;
+    }
+    Ok(())
+}
+
+/// The source that was left alone answers again: what waited for that alone has its turn.
+pub(super) fn source_is_back(
+    conn: &Connection,
+    changes: &mut ChangeSet,
+    source: Source,
+    now: Now,
+) -> Result<(), StoreError> {
+    for row in jobs::all(conn)?.iter().filter(|row| row.recording_id.source() == source) {
+        if read(row).postponed {
+            step(conn, changes, &row.recording_id, Event::ServerIsBack, now)?;
+        }
+    }
+    Ok(())
+}
+
+/// The disk is full: all that wait are told so at once, and none of them is asked for.
+pub(super) fn no_room(conn: &Connection, changes: &mut ChangeSet, now: Now) -> Result<(), StoreError> {
+    for row in jobs::all(conn)?.iter().filter(|row| row.started_at_ms.is_none()) {
+        step(conn, changes, &row.recording_id, Event::NoRoom { asked: false }, now)?;
     }
     Ok(())
 }

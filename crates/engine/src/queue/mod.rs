@@ -1,18 +1,26 @@
 //! Recordings into the vault: durable jobs, decided by [`aftercall_domain::download`], carried out here.
 //!
-//! `ledger` writes every step of a job with its recording's row in one transaction; `fetch` asks the source and
-//! fills a file, which can be listened to meanwhile (`arriving`); `runner` gives jobs their turn, each source's in a lane of
-//! its own (`lanes`); `recover` takes jobs from runs that are no more; `room` sees to it that what arrives fits; `repair`
-//! asks again for what is damaged.
+//! [`Queue`] (`handle`) is the door: wishes, and what became of them. `runner` gives jobs their turn, each source's in a
+//! lane of its own (`lanes`); `inside` is what all of them share, and which runs there are. `ledger` writes every step of a
+//! job with its recording's row in one transaction.
+//!
+//! A run is `fetch`: it asks the source, begins a file or goes on with one (`part`), fills it in ranges (`filling`, written
+//! by `intake`) while it can be listened to (`arriving`), and looks at what it is (`look`). `recover` takes jobs from runs
+//! that are no more; `room` sees to it that what arrives fits; `repair` asks again for what is damaged.
 
 mod arriving;
 mod error;
 mod failure;
 mod fetch;
+mod filling;
+mod handle;
+mod inside;
 mod intake;
 mod lanes;
 mod ledger;
+mod look;
 mod mend;
+mod part;
 mod recover;
 pub mod repair;
 mod room;
@@ -24,9 +32,9 @@ use std::io::{Read, Seek};
 
 pub use arriving::{Arriving, ArrivingCursor};
 pub use error::QueueError;
+pub use handle::{Queue, QueueOptions, QueueParts};
 pub use lanes::AtOnce;
 pub use mend::requeue_stuck;
-pub use runner::{Queue, QueueOptions, QueueParts};
 
 /// A stored recording, decrypted as it is read.
 pub trait Sound: Read + Seek + Send + Sync {}

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use aftercall_domain::download::Event;
+use aftercall_domain::download::{Event, Failure};
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_media::sealed::sealed_len;
 
-use super::runner::{Inside, Queue};
+use super::handle::Queue;
+use super::inside::Inside;
 use super::{failure, ledger};
 use crate::retention::{self, Incoming, RetentionError};
 use crate::store::StoreError;
@@ -22,7 +23,12 @@ pub(super) async fn make(inside: &Arc<Inside>, id: &RecordingId, total_bytes: Op
     };
     match retention::make_room(&inside.parts.store, &inside.parts.vault, incoming).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(Event::Failed(failure::of_disk(error.code()))),
+        Err(error) => Err(match (error.code(), total_bytes) {
+            (Code::DiskFull, None) => Event::NoRoom { asked: false },
+            // It may be this one that is too long.
+            (Code::DiskFull, Some(_)) => Event::Failed(Failure::NeedsYou(Code::DiskFull)),
+            (code, _) => failure::of_disk(code),
+        }),
     }
 }
 

@@ -98,8 +98,8 @@ impl Incoming {
     }
 }
 
-/// Makes room for what comes, as far as the limits ask for it, and returns which recordings went. The room is kept for
-/// a recording while its job runs: its length is noted in its row, also where there is no room.
+/// Makes room for what comes, as far as the limits ask for it, and returns which recordings went. Where room is scarce it
+/// is kept for a recording while its job runs: its length is noted in its row, also where there is no room.
 ///
 /// # Errors
 /// `NoRoom`, and then nothing went; the library's, the vault's.
@@ -109,14 +109,18 @@ pub async fn make_room(
     incoming: Incoming,
 ) -> Result<Vec<RecordingId>, RetentionError> {
     let free_bytes = free_bytes(vault).await?;
-    if !matches!(incoming, Incoming::Recording { .. }) {
+    if let Incoming::Recording { total_bytes, .. } = incoming {
+        if store.read(move |conn| is_ample(conn, free_bytes, total_bytes)).await? {
+            return Ok(Vec::new());
+        }
+    } else {
         let asked = incoming.clone();
         let looked = store.read(move |conn| Ok(to_go(conn, free_bytes, &asked)?.map(|ids| ids.is_empty()))).await?;
         if looked? {
             return Ok(Vec::new()); // the usual case costs no write
         }
     }
-    let gone = store.write(move |tx, changes| {
+    let gone = store.write_shared(move |tx, changes| {
         if let Incoming::Recording { id, total_bytes } = &incoming
             && let Some(row) = recordings::get(tx, id)?
         {
@@ -137,6 +141,16 @@ pub async fn make_room(
     }
     remove_files(vault, &gone).await;
     Ok(gone)
+}
+
+/// What is on its way and not noted in any row may take this much: the largest files that all runs at once could bring.
+const AMPLE_BYTES: u64 = 4 << 30;
+
+/// There is so much room that nothing has to be noted, and nobody waits for a commit.
+fn is_ample(conn: &Connection, free_bytes: u64, total_bytes: u64) -> Result<bool, StoreError> {
+    let space = Space { used_bytes: kept::used_bytes(conn)?, free_bytes };
+    let wanted = sealed_len(total_bytes).saturating_add(AMPLE_BYTES);
+    Ok(kept::limits(conn)?.bytes_to_free(space, wanted).is_ok_and(|to_free| to_free == 0))
 }
 
 fn to_go(

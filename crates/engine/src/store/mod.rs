@@ -126,7 +126,7 @@ impl Store {
     async fn do_read(&self, work: Work) -> Result<(), StoreError> {
         #[cfg(test)]
         if let Some(conn) = &self.inner.here {
-            work(&mut conn.lock().unwrap_or_else(PoisonError::into_inner));
+            threads::do_it(&mut conn.lock().unwrap_or_else(PoisonError::into_inner), work, || None);
             return Ok(());
         }
         self.readers()?.send(work).await.map_err(|_| StoreError::Closed)
@@ -192,6 +192,21 @@ impl Store {
     {
         let (work, asked) = threads::writing(body, self.inner.news.clone());
         self.do_write(threads::unchecked(work)).await?;
+        asked.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// [`Store::write`] for a step that takes no time: those that wait at the same moment share one commit. It fails
+    /// alone, is undone alone, and is told to be done only when it is durable.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn write_shared<T, F>(&self, body: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (work, asked) = threads::sharing(body, self.inner.news.clone());
+        self.do_write(work).await?;
         asked.await.unwrap_or(Err(StoreError::Closed))
     }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use super::migrate::with_suffix;
 use super::open::{Access, connect};
+use super::table::recording_parts;
 use super::table::recordings::{self, Rewrap};
 use crate::secrets::{DbKey, LIBRARY_FILE, private_new_file, sync_folder};
 
@@ -115,11 +116,16 @@ fn sealed_anew(
     conn.query_row("PRAGMA journal_mode = OFF", [], |_| Ok(()))?;
     conn.execute_batch("PRAGMA synchronous = OFF")?;
     let mut kept = 0;
-    if has_recordings(&conn)? {
-        let transaction = conn.transaction()?;
+    // A copy that an upgrade made may be older than either table.
+    let (has_recordings, has_parts) = (has_keys(&conn, "recordings")?, has_keys(&conn, "recording_parts")?);
+    let transaction = conn.transaction()?;
+    if has_recordings {
         kept = recordings::rewrap_all(&transaction, rewrap)?;
-        transaction.commit()?;
     }
+    if has_parts {
+        recording_parts::rewrap_all(&transaction, rewrap)?;
+    }
+    transaction.commit()?;
     step();
     let pragma = Zeroizing::new(format!("PRAGMA rekey = \"x'{}'\"", new.hex().as_str()));
     conn.execute_batch(&pragma)?;
@@ -128,11 +134,9 @@ fn sealed_anew(
     Ok(kept)
 }
 
-fn has_recordings(conn: &Connection) -> Result<bool, StoreError> {
-    let found: i64 =
-        conn.query_row("SELECT count(*) FROM pragma_table_info('recordings') WHERE name = 'wrapped_dek'", [], |row| {
-            row.get(0)
-        })?;
+fn has_keys(conn: &Connection, table: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = 'wrapped_dek'";
+    let found: i64 = conn.query_row(sql, [table], |row| row.get(0))?;
     Ok(found > 0)
 }
 

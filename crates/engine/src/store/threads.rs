@@ -1,9 +1,13 @@
 //! The threads that own the connections: one writes, three read. Nobody else ever holds a connection.
+//!
+//! Small steps that wait for the writer at one moment share a transaction, and with it the wait for the disk: each has a
+//! savepoint of its own, and none is answered before the commit.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -14,8 +18,23 @@ pub(super) const READERS: usize = 3;
 /// Work that waits per channel. When it is full the asker waits: nothing is dropped, and memory stays flat.
 const WAITING: usize = 64;
 
+/// Steps in one transaction …
+const SHARING_MAX: usize = 64;
+/// … begun within this time: nobody waits for the steps of many others.
+const SHARING_FOR: Duration = Duration::from_millis(5);
+
 /// What a thread does with its connection. It answers through a channel of its own.
-pub(super) type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+pub(super) enum Work {
+    /// With the connection to itself.
+    Alone(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// A step within a transaction that others may share.
+    Shared(Step, News),
+}
+
+/// Given the transaction, or why there is none. What it returns answers whoever asked, after the commit.
+type Step = Box<dyn FnOnce(Result<&mut Transaction<'_>, StoreError>, &mut ChangeSet) -> Answer + Send>;
+/// Told whether the commit went well.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The threads of one store.
 pub(super) struct Threads {
@@ -79,13 +98,12 @@ fn spawn(
     receiver: Arc<Mutex<mpsc::Receiver<Work>>>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let body = move || {
+        let mut next = None;
         loop {
             // Idle readers queue up at the lock; whoever holds it waits for work and lets go before doing it.
-            let work = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-            match work {
-                Some(work) => work(&mut conn),
-                None => break,
-            }
+            let waiting = || receiver.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(work) = next.take().or_else(|| waiting().blocking_recv()) else { break };
+            next = do_it(&mut conn, work, || waiting().try_recv().ok());
         }
     };
     Ok(thread::Builder::new().name(name.to_owned()).spawn(body)?)
@@ -93,7 +111,12 @@ fn spawn(
 
 /// Does the work without SQLite's look at foreign keys: inside a transaction the pragma does nothing.
 pub(super) fn unchecked(work: Work) -> Work {
-    Box::new(move |conn| {
+    let work = match work {
+        Work::Alone(work) => work,
+        // What shares a transaction cannot switch it for the others.
+        shared @ Work::Shared(..) => return shared,
+    };
+    Work::Alone(Box::new(move |conn: &mut Connection| {
         let check = |conn: &Connection, on: bool| conn.pragma_update(None, "foreign_keys", on);
         // Where it cannot be switched off the work is slower, and as right.
         let _ = check(conn, false);
@@ -101,7 +124,48 @@ pub(super) fn unchecked(work: Work) -> Work {
         if let Err(error) = check(conn, true) {
             tracing::error!(%error, "foreign keys stay unchecked");
         }
-    })
+    }))
+}
+
+/// Does it, and what of `waiting` may share its transaction. Returns what `waiting` gave beyond that.
+pub(super) fn do_it(conn: &mut Connection, work: Work, mut waiting: impl FnMut() -> Option<Work>) -> Option<Work> {
+    let (step, news) = match work {
+        Work::Alone(work) => {
+            work(conn);
+            return None;
+        }
+        Work::Shared(step, news) => (step, news),
+    };
+    let (mut changes, mut answers, mut beyond, mut next) = (ChangeSet::default(), Vec::new(), None, Some(step));
+    let began = Instant::now();
+    let mut transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate);
+    while let Some(step) = next.take() {
+        let within = transaction.as_mut().map_err(|error| again(error).into());
+        answers.push(step(within, &mut changes));
+        if answers.len() < SHARING_MAX && began.elapsed() < SHARING_FOR {
+            match waiting() {
+                Some(Work::Shared(step, _)) => next = Some(step),
+                other => beyond = other,
+            }
+        }
+    }
+    let committed = transaction.and_then(Transaction::commit);
+    if committed.is_ok() {
+        news.tell(changes);
+    }
+    for answer in answers {
+        answer(committed.as_ref().copied().map_err(|error| again(error).into()));
+    }
+    beyond
+}
+
+/// The same error for another of those that share a transaction.
+fn again(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, text) => rusqlite::Error::SqliteFailure(*failure, text.clone()),
+        // A begin and a commit fail in no other way.
+        _ => rusqlite::Error::InvalidQuery,
+    }
 }
 
 /// A panic in `body` becomes an error: the thread and its connection live on, the transaction was rolled back.
@@ -116,7 +180,7 @@ where
     F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
 {
     let (answer, asked) = oneshot::channel();
-    let work: Work = Box::new(move |conn| {
+    let work = Box::new(move |conn: &mut Connection| {
         let result = guarded(|| {
             let transaction = conn.transaction()?;
             body(&transaction)
@@ -124,7 +188,7 @@ where
         // Whoever asked may have gone away meanwhile.
         let _ = answer.send(result);
     });
-    (work, asked)
+    (Work::Alone(work), asked)
 }
 
 /// Tells who listens what a commit changed, and counts those commits.
@@ -164,7 +228,7 @@ where
     F: FnOnce(&Transaction<'_>, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
 {
     let (answer, asked) = oneshot::channel();
-    let work: Work = Box::new(move |conn| {
+    let work = Box::new(move |conn: &mut Connection| {
         let mut changes = ChangeSet::default();
         let result = guarded(|| {
             // Immediate: a deferred one that turns to writing can fail at once, whatever the busy timeout.
@@ -178,5 +242,29 @@ where
         }
         let _ = answer.send(result);
     });
-    (work, asked)
+    (Work::Alone(work), asked)
+}
+
+/// One step that may share its transaction: it fails alone, and is done when the commit is.
+pub(super) fn sharing<T, F>(body: F, news: News) -> (Work, oneshot::Receiver<Result<T, StoreError>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&Connection, &mut ChangeSet) -> Result<T, StoreError> + Send + 'static,
+{
+    let (answer, asked) = oneshot::channel();
+    let step: Step = Box::new(move |transaction, changes| {
+        let result = transaction.and_then(|transaction| {
+            guarded(|| {
+                // Rolled back where it is dropped without a commit.
+                let savepoint = transaction.savepoint()?;
+                let value = body(&savepoint, changes)?;
+                savepoint.commit()?;
+                Ok(value)
+            })
+        });
+        Box::new(move |committed: Result<(), StoreError>| {
+            let _ = answer.send(result.and_then(|value| committed.map(|()| value)));
+        })
+    });
+    (Work::Shared(step, news), asked)
 }

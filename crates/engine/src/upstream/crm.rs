@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::auth::{REFRESH_AGAIN_AFTER_MS, Renewal, SIGN_IN_AGAIN_AFTER_MS, Session};
 use super::http::{Answer, Http, Proof, Question};
 use super::{
-    CallsPage, Context, Credentials, Limits, Origin, Page, Piece, Presence, RecentCall, RecordingSource, SameFile,
+    CallsPage, Context, Credentials, Limits, Origin, Page, Presence, Ranged, RecentCall, RecordingSource, SameFile,
     UpstreamError, Validator, sound, wire,
 };
 
@@ -406,23 +406,22 @@ impl Crm {
         }
     }
 
-    async fn recording_range(&self, id: &RecordingId, first: u64, last: u64) -> Result<Piece, UpstreamError> {
+    /// As [`Crm::recording_head`], it makes the server fetch what is not there, and says so in the same way.
+    async fn recording_range(&self, id: &RecordingId, first: u64, last: u64) -> Result<Ranged, UpstreamError> {
         let answer = self.ask_recording(id, Method::GET, Some((first, last))).await?;
         let status = answer.status();
         match status {
             StatusCode::PARTIAL_CONTENT => {
                 sound::check(&answer)?;
-                sound::part(answer, (first, last), self.http.limits())
+                sound::part(answer, (first, last), self.http.limits()).map(Ranged::from)
             }
             StatusCode::OK => {
                 sound::check(&answer)?;
                 let total_bytes = sound::length(&answer).ok_or(UpstreamError::NotData)?;
-                Ok(sound::whole(answer, total_bytes, self.http.limits()))
+                Ok(sound::whole(answer, total_bytes, self.http.limits()).into())
             }
-            status => {
-                let retry_after_ms = answer.retry_after_ms;
-                Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms })
-            }
+            StatusCode::ACCEPTED => Ok(Ranged::NotYet { retry_after_ms: answer.retry_after_ms }),
+            status => Err(UpstreamError::Unavailable { status: status.as_u16(), retry_after_ms: None }),
         }
     }
 }
@@ -439,8 +438,16 @@ impl RecordingSource for Crm {
         first: u64,
         last: u64,
         _same: Option<&'a Validator>,
-    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+    ) -> BoxFuture<'a, Result<Ranged, UpstreamError>> {
         Box::pin(self.recording_range(id, first, last))
+    }
+
+    fn range_tells(&self, _id: &RecordingId) -> bool {
+        true
+    }
+
+    fn is_doubted(&self, _of: Source) -> bool {
+        self.http.gate().is_shut()
     }
 
     fn same_file(&self, _id: &RecordingId) -> SameFile {

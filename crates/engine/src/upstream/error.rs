@@ -33,6 +33,8 @@ pub enum UpstreamError {
         wait_ms: i64,
         /// What failed last was the connection, not the server.
         offline: bool,
+        /// It was asked all the same, to find out whether it is back, and it is not.
+        asked: bool,
     },
     /// A page, or the way to one, in place of an answer: a network's sign-in page, a proxy, the CRM's own sign-in.
     #[error("a web page answers in the server's place: the network may want its own sign-in")]

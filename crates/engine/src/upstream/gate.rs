@@ -76,7 +76,6 @@ impl Gate {
     }
 
     /// The server is left alone, or about to be probed.
-    #[cfg(test)]
     pub(crate) fn is_shut(&self) -> bool {
         self.state().breaker.is_shut()
     }
@@ -101,7 +100,8 @@ impl Gate {
         match self.resting() {
             // The probe failed. The recording that was it does not pay for the others.
             Some(Rest { wait_ms, .. }) if decides_for_recordings => {
-                Err(UpstreamError::Paused { wait_ms, offline: matches!(answer, Err(UpstreamError::Offline)) })
+                let offline = matches!(answer, Err(UpstreamError::Offline));
+                Err(UpstreamError::Paused { wait_ms, offline, asked: !offline })
             }
             _ => answer,
         }
@@ -113,13 +113,13 @@ impl Gate {
         let mut state = self.state();
         let passing = state.breaker.enter(now_ms, asked.sound);
         if let Passing::Shut { wait_ms } = passing {
-            return Err(UpstreamError::Paused { wait_ms, offline: state.offline });
+            return Err(UpstreamError::Paused { wait_ms, offline: state.offline, asked: false });
         }
         if !state.failed.contains(&asked.question) {
             state.budget.earn(now_ms);
         } else if let Some(wait_ms) = state.budget.spend(now_ms) {
             state.breaker.let_go(passing);
-            return Err(UpstreamError::Paused { wait_ms, offline: state.offline });
+            return Err(UpstreamError::Paused { wait_ms, offline: state.offline, asked: false });
         }
         Ok(Pass { gate: self, passing, asked, settled: false })
     }

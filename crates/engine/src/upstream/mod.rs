@@ -35,7 +35,7 @@ pub use http::Limits;
 #[cfg(test)]
 pub(crate) use http::failure;
 pub use origin::Origin;
-pub use source::{Piece, Presence, RecordingSource, SameFile, Validator};
+pub use source::{Piece, Presence, Ranged, RecordingSource, SameFile, Validator};
 pub use sources::Sources;
 pub use twilio::{
     CallsSpan, InvalidPrivateKey, NextPage, PrivateKey, RecordingStatus, Twilio, TwilioCall, TwilioCredentials,

@@ -51,6 +51,23 @@ pub struct Piece {
     pub body: Body,
 }
 
+/// What comes of asking for a part of a recording.
+pub enum Ranged {
+    /// It comes.
+    Piece(Box<Piece>),
+    /// It is being prepared (202), as [`Presence::NotYet`].
+    NotYet {
+        /// What the source asks for.
+        retry_after_ms: Option<i64>,
+    },
+}
+
+impl From<Piece> for Ranged {
+    fn from(piece: Piece) -> Self {
+        Self::Piece(Box::new(piece))
+    }
+}
+
 /// How it is proved that a source still has the file of which a part is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SameFile {
@@ -76,7 +93,13 @@ pub trait RecordingSource: Send + Sync + 'static {
         first: u64,
         last: u64,
         same: Option<&'a Validator>,
-    ) -> BoxFuture<'a, Result<Piece, UpstreamError>>;
+    ) -> BoxFuture<'a, Result<Ranged, UpstreamError>>;
+
+    /// Whether the answer to the first range of a recording says all that the one to `head` says.
+    fn range_tells(&self, id: &RecordingId) -> bool {
+        let _ = id;
+        false
+    }
 
     /// How it proves that two of its answers are of one file.
     fn same_file(&self, id: &RecordingId) -> SameFile;
@@ -86,6 +109,12 @@ pub trait RecordingSource: Send + Sync + 'static {
     fn resting(&self, of: Source) -> Option<Rest> {
         let _ = of;
         None
+    }
+
+    /// This source is being left alone, or the next question finds out whether it is back.
+    fn is_doubted(&self, of: Source) -> bool {
+        let _ = of;
+        false
     }
 
     /// Somebody waits for something of this source: one that is being left alone may be probed now.

@@ -6,7 +6,7 @@ use aftercall_domain::breaker::Rest;
 use aftercall_domain::ids::{RecordingId, Source};
 use futures_util::future::BoxFuture;
 
-use super::{Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator};
+use super::{Presence, Ranged, RecordingSource, SameFile, UpstreamError, Validator};
 
 /// The sources that somebody signed in to.
 #[derive(Clone, Default)]
@@ -42,8 +42,12 @@ impl RecordingSource for Sources {
         first: u64,
         last: u64,
         same: Option<&'a Validator>,
-    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+    ) -> BoxFuture<'a, Result<Ranged, UpstreamError>> {
         Box::pin(async move { self.of(id)?.range(id, first, last, same).await })
+    }
+
+    fn range_tells(&self, id: &RecordingId) -> bool {
+        self.of(id).is_ok_and(|source| source.range_tells(id))
     }
 
     fn same_file(&self, id: &RecordingId) -> SameFile {
@@ -52,6 +56,10 @@ impl RecordingSource for Sources {
 
     fn resting(&self, of: Source) -> Option<Rest> {
         self.at(of)?.resting(of)
+    }
+
+    fn is_doubted(&self, of: Source) -> bool {
+        self.at(of).is_some_and(|source| source.is_doubted(of))
     }
 
     fn try_now(&self, of: Source) {

@@ -267,6 +267,7 @@ async fn no_redirect_of_any_kind_carries_a_secret_to_another_place() {
             }
         }
     }
+    println!("cases F14 {cases}");
     assert_eq!(cases, 100);
 }
 

@@ -110,6 +110,9 @@ pub struct Vault {
     kek: Mutex<Option<FileKek>>,
     /// Nothing is read for now.
     held: AtomicBool,
+    /// Its disk says so.
+    #[cfg(test)]
+    pub(crate) full: AtomicBool,
 }
 
 impl std::fmt::Debug for Vault {
@@ -129,6 +132,8 @@ impl Vault {
             layout: Layout::new(root.to_owned(), name_mac),
             kek: Mutex::new(Some(kek)),
             held: AtomicBool::new(false),
+            #[cfg(test)]
+            full: AtomicBool::new(false),
         })
     }
 
@@ -136,6 +141,11 @@ impl Vault {
     /// hold the key of their own file until they are dropped.
     pub fn lock(&self) {
         drop(self.kek.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Whether it was locked: nothing is written until the next start.
+    pub fn is_locked(&self) -> bool {
+        self.kek.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// From now on no recording is read (`true`), or they are again.
@@ -196,6 +206,10 @@ impl Vault {
     /// # Errors
     /// `Io`; `Missing` where the vault's folder was taken away.
     pub fn free_bytes(&self) -> Result<u64, VaultError> {
+        #[cfg(test)]
+        if self.full.load(Ordering::SeqCst) {
+            return Ok(0);
+        }
         Ok(fs4::available_space(self.root())?)
     }
 

@@ -20,7 +20,7 @@ async fn on_clock(script: &str) -> (Profile, Arc<ManualClock>) {
 
 fn paused_ms<T: std::fmt::Debug>(asked: Result<T, UpstreamError>) -> i64 {
     match asked {
-        Err(UpstreamError::Paused { wait_ms, offline: false }) => wait_ms,
+        Err(UpstreamError::Paused { wait_ms, offline: false, .. }) => wait_ms,
         other => panic!("{other:?}"),
     }
 }

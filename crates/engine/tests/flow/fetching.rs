@@ -7,6 +7,7 @@ use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::{Reason, RecordingState};
 use aftercall_engine::queue::{Queue, QueueError, QueueOptions};
 use aftercall_engine::store::table::recordings::{self, RecordingRow};
+use aftercall_engine::upstream::RecordingSource as _;
 use aftercall_sandbox::Options;
 
 use crate::profile::{Profile, options};
@@ -49,6 +50,70 @@ async fn a_recording_that_needs_two_202s_ends_on_device_with_the_servers_bytes()
     let asked = profile.sandbox.requests().len();
     assert_eq!(fetch(&queue, &id).await.state, RecordingState::OnDevice);
     assert_eq!(profile.sandbox.requests().len(), asked, "what is here is not asked for again");
+    queue.stop().await;
+}
+
+/// A wish of the app's own: nobody waits.
+async fn fetch_for_nobody(queue: &Queue, id: &RecordingId) -> RecordingRow {
+    queue.want(id, Wish::Background).await.expect("wanted");
+    queue.settled(std::slice::from_ref(id)).await.expect("settled").remove(0)
+}
+
+#[tokio::test]
+async fn where_nobody_waits_the_first_range_is_the_question_and_its_202_is_a_poll() {
+    let profile = Profile::synced(Options { prepare_polls: 2, ..options("[]") }).await;
+    let queue = profile.queue().await;
+    let (id, sha256) = profile.recording(0);
+    let row = fetch_for_nobody(&queue, &id).await;
+    assert_eq!((row.state, row.polls, row.attempts), (RecordingState::OnDevice, 2, 1));
+    assert_eq!(profile.stored_sha256(&id).await, Some(sha256));
+    let asked = |method| profile.asked(method, "/api/recordings/file/");
+    assert_eq!((asked("HEAD"), asked("GET")), (0, 3), "two that said \"not yet\", and the one that brought it");
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn a_202_in_the_middle_of_a_file_is_a_poll_and_what_is_here_is_gone_on_with() {
+    let profile = Profile::synced(on_recordings("GET", "3", r#"{"status": 202}"#)).await;
+    let options = QueueOptions { piece_bytes: 65_536, ..QueueOptions::default() };
+    let queue = Queue::start(profile.parts(), options).await.expect("a queue");
+    let (id, sha256) = profile.recording(0);
+    let row = fetch_for_nobody(&queue, &id).await;
+    assert_eq!((row.state, row.polls, row.attempts), (RecordingState::OnDevice, 1, 1));
+    assert_eq!(profile.stored_sha256(&id).await, Some(sha256));
+    let requests = profile.sandbox.requests();
+    let ranges: Vec<&str> = requests
+        .iter()
+        .filter(|request| request.path.starts_with("/api/recordings/file/"))
+        .map(|request| request.header("range").expect("a range"))
+        .collect();
+    let third = "bytes=131072-196607";
+    // After the pause the last chunk that is here comes once more, as the proof that it is the same file.
+    assert_eq!(ranges[..4], ["bytes=0-65535", "bytes=65536-131071", third, "bytes=65536-131071"], "{ranges:?}");
+    queue.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_left_alone_is_probed_by_a_head_and_not_by_a_download() {
+    let profile = Profile::synced(on_recordings("GET", "*", r#"{"status": 502}"#)).await;
+    let queue = profile.queue().await;
+    let ids: Vec<RecordingId> = (0..6).map(|n| profile.recording(n).0).collect();
+    queue.want_all(&ids, Wish::Background).await.expect("wanted");
+    while queue.resting(aftercall_domain::ids::Source::Crm).is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(profile.asked("HEAD", "/api/recordings/file/"), 0);
+    assert!(profile.crm.is_doubted(aftercall_domain::ids::Source::Crm));
+    let before = profile.asked("GET", "/api/recordings/file/");
+    // The pause is over, and one that nobody waits for is next.
+    profile.crm.try_now();
+    queue.want(&profile.recording(7).0, Wish::Background).await.expect("wanted");
+    while profile.asked("HEAD", "/api/recordings/file/") == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let requests = profile.sandbox.requests();
+    let mut of_files = requests.iter().filter(|request| request.path.starts_with("/api/recordings/file/"));
+    assert_eq!(of_files.nth(before).map(|request| request.method.as_str()), Some("HEAD"));
     queue.stop().await;
 }
 

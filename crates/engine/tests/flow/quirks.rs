@@ -12,7 +12,7 @@ use aftercall_domain::zone;
 use aftercall_engine::store::table::calls::{CallListing, CallsFilter};
 use aftercall_engine::store::table::{Span, appointments, calendars, calls, leads};
 use aftercall_engine::sync::Depth;
-use aftercall_engine::upstream::{Presence, RecordingSource as _, UpstreamError};
+use aftercall_engine::upstream::{Presence, Ranged, RecordingSource as _, UpstreamError};
 use aftercall_sandbox::Options;
 use serde_json::Value;
 
@@ -276,7 +276,7 @@ async fn quirk_12_a_202_of_the_audio_route_is_json_and_never_sound() {
     let presence = profile.crm.head(&id).await.expect("an answer");
     assert!(matches!(presence, Presence::NotYet { retry_after_ms: Some(2_000) }), "{presence:?}");
     let piece = profile.crm.range(&id, 0, 99, None).await;
-    assert!(matches!(piece, Err(UpstreamError::Unavailable { status: 202, .. })));
+    assert!(matches!(piece, Ok(Ranged::NotYet { retry_after_ms: Some(2_000) })));
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use aftercall_domain::clock::SystemClock;
 use aftercall_domain::ids::{CallSid, LeadId, NoteId, RecordingId};
-use aftercall_engine::upstream::{Body, Credentials, Crm, Page, Presence, RecordingSource as _, Side, UpstreamError};
+use aftercall_engine::upstream::{
+    Body, Credentials, Crm, Page, Presence, Ranged, RecordingSource as _, Side, UpstreamError,
+};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -245,14 +247,15 @@ async fn ask(crm: &Crm, recorded: &Recorded) -> Option<Result<String, UpstreamEr
             let id = RecordingId::crm(&last.parse().expect("a sid"));
             crm.head(&id).await.map(|presence| match presence {
                 Presence::Here { total_bytes } => format!("here {total_bytes}"),
-                Presence::NotYet { retry_after_ms } => format!("not_yet {}", retry_after_ms.unwrap_or(-1)),
+                Presence::NotYet { retry_after_ms } => not_yet(retry_after_ms),
             })
         }
         ("GET", path) if path.starts_with("/api/recordings/file/") => {
             let id = RecordingId::crm(&last.parse().expect("a sid"));
             let (first, last) = recorded.range.unwrap_or((0, 99));
             match crm.range(&id, first, last, None).await {
-                Ok(piece) => {
+                Ok(Ranged::NotYet { retry_after_ms }) => Ok(not_yet(retry_after_ms)),
+                Ok(Ranged::Piece(piece)) => {
                     let (start, total) = (piece.start, piece.total_bytes);
                     let wanted = if recorded.status == 206 { last - first + 1 } else { total };
                     assert_eq!(whole(piece.body).await, wanted);
@@ -263,6 +266,10 @@ async fn ask(crm: &Crm, recorded: &Recorded) -> Option<Result<String, UpstreamEr
         }
         _ => return None,
     })
+}
+
+fn not_yet(retry_after_ms: Option<i64>) -> String {
+    format!("not_yet {}", retry_after_ms.unwrap_or(-1))
 }
 
 fn is_of_lead(path: &str, what: &str) -> bool {

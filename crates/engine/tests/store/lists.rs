@@ -499,17 +499,14 @@ fn each_source_has_its_own_turns_and_what_is_being_prepared_goes_on_where_nothin
             jobs::put(tx, &JobRow { preparing, ..job_of(id, 0, 1) })?;
         }
         assert_eq!((jobs::place(tx, &id(2))?, jobs::place(tx, &twilio)?), (Some(2), Some(1)));
-        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 1);
+        assert_eq!(jobs::prepared_for(tx, Source::Crm)?, 1);
         let full = Turn { least_fresh: i64::MAX, ..anybody(Source::Crm) };
         assert_eq!(jobs::claim(tx, full, NOW_MS)?.map(|job| job.recording_id), Some(id(2)));
         assert_eq!((jobs::claim(tx, full, NOW_MS)?, jobs::next_at_ms(tx, full)?), (None, None));
         let person = Turn { least_priority: 10, ..anybody(Source::Crm) };
         assert_eq!(jobs::claim(tx, person, NOW_MS)?, None);
         assert_eq!(jobs::claim(tx, anybody(Source::Crm), NOW_MS)?.map(|job| job.recording_id), Some(id(1)));
-        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 2, "a run whose answer is not known yet takes a place");
-        let row = recordings::get(tx, &id(1))?.expect("a row");
-        recordings::put(tx, &RecordingRow { state: RecordingState::Downloading, ..row })?;
-        assert_eq!(jobs::places_taken(tx, Source::Crm)?, 1, "what is there needs none");
+        assert_eq!(jobs::prepared_for(tx, Source::Crm)?, 0, "those that runs ask for are counted by their runs");
         assert_eq!(jobs::claim(tx, anybody(Source::Twilio), NOW_MS)?.map(|job| job.recording_id), Some(twilio));
         Ok(())
     });

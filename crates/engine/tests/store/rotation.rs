@@ -12,7 +12,7 @@ use aftercall_domain::ids::RecordingId;
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::rotation::{May, RotationError, open_root_key_with, rotate_in};
 use aftercall_engine::secrets::{KeyChoice, RootKey, SecretsError, open_root_key_in};
-use aftercall_engine::store::table::{calls, profile, recordings};
+use aftercall_engine::store::table::{calls, profile, recording_parts, recordings};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::vault::Vault;
 use keyring_core::{CredentialStore, mock};
@@ -21,6 +21,7 @@ use secrecy::SecretString;
 use crate::place::{NOW_MS, call, folder, sid};
 
 const RECORDINGS: i64 = 5;
+const PART: i64 = RECORDINGS + 1;
 /// Variables of the program that is to be killed: this test's own, run again.
 const CHILD: &str = "AFTERCALL_TEST_ROTATES";
 const STEP: &str = "AFTERCALL_TEST_KILLED_AT";
@@ -59,6 +60,18 @@ fn populate(dir: &Path, choice: &KeyChoice, chain: &Chain) {
             })
             .expect("rows");
     }
+    // One that has not arrived whole: its first chunk is here.
+    let begun = vault.begin(&id(PART), sound(PART).len() as u64).expect("an intake");
+    begun.put(0, &sound(PART)[..65_536]).expect("written");
+    let part = recording_parts::PartRow { file: begun.keys().clone(), validator: None };
+    store
+        .write_blocking(move |tx, _| {
+            calls::upsert(tx, &call(PART))?;
+            let row = recordings::not_asked_for(&sid(PART), aftercall_domain::call::Outcome::Answered, true);
+            recordings::put(tx, &row)?;
+            recording_parts::put(tx, &id(PART), &part)
+        })
+        .expect("rows");
     store.close_blocking();
     fs::copy(dir.join("library.db"), dir.join("library.db.before-upgrade-1790000000000.db")).expect("a copy");
 }
@@ -74,6 +87,10 @@ fn verify(path: &Path, dir: &Path, key: &RootKey) -> Result<(), StoreError> {
         reader.cursor().read_to_end(&mut bytes).expect("bytes");
         assert!(bytes == sound(n), "recording {n}");
     }
+    let part = store.read_blocking(|conn| recording_parts::get(conn, &id(PART)))?.expect("a part");
+    let begun = vault.resume(&id(PART), part.file).expect("it is gone on with");
+    let chunk = begun.sealed().chunk(0).expect("it verifies").expect("it is here");
+    assert!(chunk.bytes() == &sound(PART)[..65_536]);
     store.close_blocking();
     Ok(())
 }

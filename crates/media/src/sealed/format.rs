@@ -138,4 +138,20 @@ impl ChunkCipher {
         let plain = self.key.open_in_place(nonce, self.aad(index, is_final), text).map_err(|_| damaged())?;
         Ok(plain)
     }
+
+    /// Opens `nonce | ciphertext | tag` into `plain`, which is as long as the text is. On failure it holds nothing of use.
+    pub(super) fn open_into(
+        &self,
+        index: u64,
+        is_final: bool,
+        sealed: &[u8],
+        plain: &mut [u8],
+    ) -> Result<(), SealedError> {
+        let damaged = || SealedError::Chunk { index };
+        let (nonce, text) = sealed.split_at_checked(NONCE_BYTES).ok_or_else(damaged)?;
+        let (text, tag) = text.split_at_checked(plain.len()).ok_or_else(damaged)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
+        let opened = self.key.open_separate_gather(nonce, self.aad(index, is_final), text, tag, plain);
+        opened.map_err(|_| damaged())
+    }
 }

@@ -8,16 +8,15 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use zeroize::Zeroizing;
-
 use super::format::{ChunkCipher, NONCE_BYTES, SEALED_CHUNK_BYTES, check_header, header};
 use super::{CHUNK_BYTES, CHUNK_OVERHEAD_BYTES, HEADER_BYTES, Seal, SealedError};
 use crate::read_at::{ReadAt, WriteAt};
+use crate::wiped::Wiped;
 
 /// An opened chunk. Wiped when it is dropped.
 pub struct ChunkBytes {
     /// The nonce before the bytes and the tag's place behind them, or, with `is_bare`, the bytes alone.
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Wiped,
     is_bare: bool,
 }
 
@@ -36,7 +35,7 @@ struct Here {
     /// How many are not on the disk, the last one included.
     missing: u64,
     /// The last chunk, while others are missing.
-    last: Option<Zeroizing<Vec<u8>>>,
+    last: Option<Wiped>,
 }
 
 /// A sealed file of known length that is not whole yet, or has just become so. Any number may read it while one
@@ -185,7 +184,7 @@ impl<F: ReadAt + WriteAt> SealedPart<F> {
             return Ok(());
         }
         if index == last {
-            self.here().last = Some(Zeroizing::new(plain.to_vec()));
+            self.here().last = Some(Wiped::new(plain.to_vec()));
         } else {
             self.seal(index, false, plain)?;
         }
@@ -235,7 +234,7 @@ impl<F: ReadAt + WriteAt> SealedPart<F> {
 
     fn open_chunk(&self, index: u64) -> Result<ChunkBytes, SealedError> {
         let is_final = index + 1 == self.chunk_count();
-        let mut buffer = Zeroizing::new(vec![0; self.chunk_bytes(index) + CHUNK_OVERHEAD_BYTES]);
+        let mut buffer = Wiped::new(vec![0; self.chunk_bytes(index) + CHUNK_OVERHEAD_BYTES]);
         self.file.read_exact_at(&mut buffer, place_of(index)).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => SealedError::Chunk { index },
             _ => SealedError::Io(e),

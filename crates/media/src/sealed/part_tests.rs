@@ -2,6 +2,8 @@ use std::fs::File;
 
 use proptest::prelude::*;
 
+use zeroize::Zeroizing;
+
 use super::super::SealedReader;
 use super::*;
 

@@ -1,14 +1,19 @@
 //! Reading a sealed recording from any place.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use zeroize::Zeroizing;
-
 use super::format::{ChunkCipher, SEALED_CHUNK_BYTES, check_header};
 use super::{CHUNK_BYTES, CHUNK_OVERHEAD_BYTES, HEADER_BYTES, Seal, SealedError};
 use crate::read_at::ReadAt;
+use crate::wiped::Wiped;
+
+thread_local! {
+    /// A sealed chunk on its way to being opened elsewhere. What it holds is as good as what lies on the disk.
+    static SEALED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// How many opened chunks are kept: 1 MiB of plain bytes.
 const KEPT_CHUNKS: usize = 16;
@@ -30,7 +35,7 @@ struct Shared<R> {
 
 /// An opened chunk; its buffer still has the nonce before and the tag's place behind.
 struct PlainChunk {
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Wiped,
 }
 
 impl PlainChunk {
@@ -91,17 +96,19 @@ impl<R: ReadAt> SealedReader<R> {
         SealedCursor { reader: self.clone(), position: 0 }
     }
 
+    fn kept(&self, index: u64) -> Option<Arc<PlainChunk>> {
+        // A poisoned lock is a reader that panicked between two whole steps: what is kept is still right.
+        let mut kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(i, _)| *i == index)?;
+        let hit = kept.remove(at)?;
+        let chunk = Arc::clone(&hit.1);
+        kept.push_back(hit);
+        Some(chunk)
+    }
+
     fn chunk(&self, index: u64) -> Result<Arc<PlainChunk>, SealedError> {
-        {
-            // A poisoned lock is a reader that panicked between two whole steps: what is kept is still right.
-            let mut kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(at) = kept.iter().position(|(i, _)| *i == index)
-                && let Some(hit) = kept.remove(at)
-            {
-                let chunk = Arc::clone(&hit.1);
-                kept.push_back(hit);
-                return Ok(chunk);
-            }
+        if let Some(chunk) = self.kept(index) {
+            return Ok(chunk);
         }
         // Opened outside the lock, so that readers of other chunks do not wait for the disk.
         let chunk = Arc::new(self.open_chunk(index)?);
@@ -116,18 +123,36 @@ impl<R: ReadAt> SealedReader<R> {
     }
 
     fn open_chunk(&self, index: u64) -> Result<PlainChunk, SealedError> {
-        let shared = &*self.shared;
-        let is_final = index + 1 == shared.chunk_count;
-        let plain_bytes = (shared.plain_len - index * CHUNK_BYTES as u64).min(CHUNK_BYTES as u64) as usize;
-        let mut buffer = Zeroizing::new(vec![0; plain_bytes + CHUNK_OVERHEAD_BYTES]);
+        let mut buffer = Wiped::new(vec![0; self.plain_bytes(index) + CHUNK_OVERHEAD_BYTES]);
+        self.read_sealed(index, &mut buffer)?;
+        self.shared.cipher.open(index, self.is_final(index), &mut buffer)?;
+        Ok(PlainChunk { buffer })
+    }
+
+    /// Opens a whole chunk to where it is wanted, and keeps nothing of it.
+    fn open_chunk_into(&self, index: u64, plain: &mut [u8]) -> Result<(), SealedError> {
+        SEALED.with_borrow_mut(|sealed| {
+            sealed.resize(plain.len() + CHUNK_OVERHEAD_BYTES, 0);
+            self.read_sealed(index, sealed)?;
+            self.shared.cipher.open_into(index, self.is_final(index), sealed, plain)
+        })
+    }
+
+    fn read_sealed(&self, index: u64, sealed: &mut [u8]) -> Result<(), SealedError> {
         let offset = HEADER_BYTES as u64 + index * SEALED_CHUNK_BYTES as u64;
-        shared.source.read_exact_at(&mut buffer, offset).map_err(|e| match e.kind() {
+        self.shared.source.read_exact_at(sealed, offset).map_err(|e| match e.kind() {
             // Cut while it was open: not a passing trouble of the disk.
             io::ErrorKind::UnexpectedEof => SealedError::Chunk { index },
             _ => SealedError::Io(e),
-        })?;
-        shared.cipher.open(index, is_final, &mut buffer)?;
-        Ok(PlainChunk { buffer })
+        })
+    }
+
+    fn is_final(&self, index: u64) -> bool {
+        index + 1 == self.shared.chunk_count
+    }
+
+    fn plain_bytes(&self, index: u64) -> usize {
+        self.shared.plain_len.saturating_sub(index * CHUNK_BYTES as u64).min(CHUNK_BYTES as u64) as usize
     }
 }
 
@@ -137,8 +162,18 @@ impl<R: ReadAt> ReadAt for SealedReader<R> {
         if buf.is_empty() || offset >= self.shared.plain_len {
             return Ok(0);
         }
-        let chunk = self.chunk(offset / CHUNK_BYTES as u64)?;
-        let rest = &chunk.bytes()[(offset % CHUNK_BYTES as u64) as usize..];
+        let (index, within) = (offset / CHUNK_BYTES as u64, (offset % CHUNK_BYTES as u64) as usize);
+        let chunk = match self.kept(index) {
+            Some(chunk) => chunk,
+            // All of it is wanted, and at once: it is opened to where it shall be.
+            None if within == 0 && buf.len() >= self.plain_bytes(index) => {
+                let plain = &mut buf[..self.plain_bytes(index)];
+                self.open_chunk_into(index, plain)?;
+                return Ok(plain.len());
+            }
+            None => self.chunk(index)?,
+        };
+        let rest = &chunk.bytes()[within..];
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         Ok(n)

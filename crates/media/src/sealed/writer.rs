@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
-use zeroize::Zeroizing;
-
 use super::format::{ChunkCipher, NONCE_BYTES, SEALED_CHUNK_BYTES, header};
 use super::{CHUNK_BYTES, Seal, SealedError};
+use crate::wiped::Wiped;
 
 /// Seals what is written to it, in order. Without [`finish`](Self::finish) there is no final chunk, and no reader
 /// will open the file: a download that stopped can never pass for a whole one.
@@ -13,7 +12,7 @@ pub struct SealedWriter<W: Write> {
     inner: W,
     cipher: ChunkCipher,
     /// The chunk held back: even a full one stays until more bytes come, because the last must say that it is.
-    plain: Zeroizing<Vec<u8>>,
+    plain: Wiped,
     sealed: Vec<u8>,
     next_index: u64,
     is_poisoned: bool,
@@ -27,7 +26,7 @@ impl<W: Write> SealedWriter<W> {
         Ok(Self {
             inner,
             cipher,
-            plain: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
+            plain: Wiped::with_capacity(CHUNK_BYTES),
             sealed: Vec::with_capacity(SEALED_CHUNK_BYTES),
             next_index: 0,
             is_poisoned: false,

@@ -79,6 +79,7 @@ fn a_hundred_losses_stand_still_where_they_were_and_never_play_by_themselves() {
         assert_eq!((status.phase, status.stopped_by), (Phase::Playing, None));
     }
     assert!(rig.heard().position_ms >= TIMES * 1_000 * 9 / 10, "it went on each time");
+    println!("cases F24 {TIMES}");
 }
 
 #[test]
@@ -98,6 +99,7 @@ fn a_hundred_sleeps_stand_still_where_they_were_and_never_play_by_themselves() {
         assert_eq!(rig.player.play().phase, Phase::Playing);
     }
     assert!(rig.heard().position_ms >= TIMES * 1_000 * 9 / 10, "it went on each time");
+    println!("cases F24 {TIMES}");
 }
 
 #[test]

@@ -38,6 +38,36 @@ async fn a_day_of_502_costs_a_few_requests_however_many_recordings_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_day_of_502_costs_one_recording_no_more_than_each_of_a_thousand() {
+    for recordings in [1, 2, 3, 7] {
+        let (requests, ids) = day_of_502(recordings, true).await;
+        let (all, one) = (requests.len(), most_of_one(&requests, &ids));
+        println!("(b) 24 h of 502, {recordings} recordings alone: {all} requests in all, {one} of one recording");
+        assert!(one <= 18, "{one}");
+        let last_ms = requests.last().map_or(0, |request| request.true_ms);
+        assert!(last_ms > DAY_MS - DAY_MS / 4, "it is looked for all day: {last_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_recording_that_found_out_often_enough_goes_on_as_soon_as_a_list_is_answered() {
+    let (times, back_ms) = (Times::new(), 10 * 60 * MINUTE_MS);
+    let plan = move |_: &RecordingId, _, now_ms| if now_ms < back_ms { Says::Status(502, None) } else { Says::Here };
+    let server = Server::new(&times, 300, Box::new(plan));
+    let disk = Disk::new();
+    let ids = disk.know(1).await;
+    let queue = disk.boot(&times, &server, Start::seeded(3)).await;
+    want_all(&queue, &ids, Wish::Background).await;
+    pass_ms(back_ms + 1_000).await;
+    assert_eq!(disk.count(RecordingState::OnDevice).await, 0);
+    server.answer_a_list().await;
+    pass_ms(SPREAD_MS + 10_000).await;
+    queue.stop().await;
+    assert_eq!(disk.count(RecordingState::OnDevice).await, 1);
+    assert!(server.requests().len() <= 18);
+}
+
+#[tokio::test(start_paused = true)]
 async fn even_without_the_breaker_a_day_of_502_costs_eighteen_requests_for_each_recording() {
     let (requests, ids) = day_of_502(60, false).await;
     let one = most_of_one(&requests, &ids);

@@ -4,6 +4,7 @@
 
 mod days;
 mod seeds;
+mod stops;
 mod traces;
 mod world;
 

@@ -1,7 +1,7 @@
 //! The other side, the clocks and the disk of a simulation. The queue itself, its rows, its gate and its files are the
 //! real ones; time is virtual, and goes on only when nobody has anything to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +25,7 @@ use crate::queue::{Analysed, Analyst, NotAnalysed, Queue, QueueOptions, QueuePar
 use crate::store::Store;
 use crate::store::table::recordings::{self, RecordingRow};
 use crate::upstream::gate::{Asked, Gate};
-use crate::upstream::{Body, Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator, failure};
+use crate::upstream::{Body, Piece, Presence, Ranged, RecordingSource, SameFile, UpstreamError, Validator, failure};
 use crate::vault::Vault;
 
 /// 2026-11-18, a Wednesday.
@@ -117,13 +117,16 @@ pub struct Server {
     plan: Plan,
     latency_ms: i64,
     asked: Mutex<Vec<Request>>,
+    /// What a HEAD found there: the range that follows brings it, and is no question of its own.
+    found: Mutex<HashSet<RecordingId>>,
     nth: Mutex<HashMap<RecordingId, usize>>,
 }
 
 impl Server {
     pub fn new(times: &Arc<Times>, latency_ms: i64, plan: Plan) -> Arc<Self> {
         let (times, asked) = (Arc::clone(times), Mutex::default());
-        Arc::new(Self { times, gate: Mutex::new(None), plan, latency_ms, asked, nth: Mutex::default() })
+        let (gate, found, nth) = (Mutex::new(None), Mutex::default(), Mutex::default());
+        Arc::new(Self { times, gate, plan, latency_ms, asked, found, nth })
     }
 
     fn asked(&self) -> MutexGuard<'_, Vec<Request>> {
@@ -142,6 +145,14 @@ impl Server {
     pub fn with_gate(&self, clock: Arc<dyn Clock>, seed: u64) {
         *self.gate.lock().expect("no panic at the gate") =
             Some(Arc::new(Gate::with_chance(clock, Chance::seeded(seed))));
+    }
+
+    /// The app asks for a list, and gets it.
+    pub async fn answer_a_list(&self) {
+        let gate = self.gate().expect("a gate");
+        while gate.through(Asked { question: 0, sound: false }, async { Ok(()) }, |()| StatusCode::OK).await.is_err() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     async fn send(&self, id: &RecordingId, is_probe: bool) -> Result<(StatusCode, Option<i64>), UpstreamError> {
@@ -203,22 +214,41 @@ fn question(id: &RecordingId) -> u64 {
 
 impl RecordingSource for Server {
     fn head<'a>(&'a self, id: &'a RecordingId) -> BoxFuture<'a, Result<Presence, UpstreamError>> {
-        Box::pin(self.ask(id))
+        Box::pin(async {
+            let presence = self.ask(id).await?;
+            if matches!(presence, Presence::Here { .. }) {
+                self.found.lock().expect("no panic while finding").insert(id.clone());
+            }
+            Ok(presence)
+        })
+    }
+
+    fn range_tells(&self, _: &RecordingId) -> bool {
+        true
+    }
+
+    fn is_doubted(&self, _: Source) -> bool {
+        self.gate().is_some_and(|gate| gate.is_shut())
     }
 
     fn range<'a>(
         &'a self,
-        _: &'a RecordingId,
+        id: &'a RecordingId,
         first: u64,
         last: u64,
         _: Option<&'a Validator>,
-    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
-        // At once: while a thread writes the file virtual time stands still.
-        let range = usize::try_from(first).expect("small")..=usize::try_from(last).expect("small");
-        let body = Body::of(Bytes::copy_from_slice(&wav()[range]));
-        Box::pin(
-            async move { Ok(Piece { start: first, is_whole: false, total_bytes: WAV_BYTES, validator: None, body }) },
-        )
+    ) -> BoxFuture<'a, Result<Ranged, UpstreamError>> {
+        Box::pin(async move {
+            if !self.found.lock().expect("no panic while finding").remove(id)
+                && let Presence::NotYet { retry_after_ms } = self.ask(id).await?
+            {
+                return Ok(Ranged::NotYet { retry_after_ms });
+            }
+            // The bytes come at once: while a thread writes the file virtual time stands still.
+            let end = usize::try_from(last + 1).expect("small").min(wav().len());
+            let body = Body::of(Bytes::copy_from_slice(&wav()[usize::try_from(first).expect("small")..end]));
+            Ok(Piece { start: first, is_whole: false, total_bytes: WAV_BYTES, validator: None, body }.into())
+        })
     }
 
     fn same_file(&self, _: &RecordingId) -> SameFile {
@@ -271,7 +301,7 @@ fn folder() -> tempfile::TempDir {
 /// What outlives a crash: the library and the files.
 pub struct Disk {
     pub store: Store,
-    vault: Arc<Vault>,
+    pub vault: Arc<Vault>,
     _folder: tempfile::TempDir,
 }
 

@@ -95,20 +95,18 @@ pub fn held(conn: &Connection) -> Result<Vec<JobRow>, StoreError> {
     Ok(statement.query_map([], job)?.collect::<Result<_, _>>()?)
 }
 
-/// The source's places for what is being prepared that are taken: by what is, and by runs that asked for something
-/// new and whose answer is not known yet.
+/// How many the source is preparing and nobody is asking for just now: each has one of its places.
 ///
 /// # Errors
 /// SQLite's.
-pub fn places_taken(conn: &Connection, source: Source) -> Result<usize, StoreError> {
+pub fn prepared_for(conn: &Connection, source: Source) -> Result<usize, StoreError> {
     let (from, to) = span(source);
     let mut statement = conn.prepare_cached(
-        "SELECT count(*) FROM download_jobs j JOIN recordings r ON r.id = j.recording_id
-         WHERE j.recording_id >= ?1 AND j.recording_id < ?2
-             AND (j.preparing OR (j.started_at_ms IS NOT NULL AND r.state <> 'downloading'))",
+        "SELECT count(*) FROM download_jobs
+         WHERE recording_id >= ?1 AND recording_id < ?2 AND preparing AND started_at_ms IS NULL",
     )?;
-    let taken: i64 = statement.query_row([from, to], |row| row.get(0))?;
-    Ok(usize::try_from(taken).unwrap_or(usize::MAX))
+    let waiting: i64 = statement.query_row([from, to], |row| row.get(0))?;
+    Ok(usize::try_from(waiting).unwrap_or(usize::MAX))
 }
 
 /// Makes or replaces the job. Its recording's row must be there.

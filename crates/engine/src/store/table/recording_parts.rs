@@ -3,7 +3,8 @@
 use aftercall_domain::ids::RecordingId;
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::recordings::StoredFile;
+use super::Checked;
+use super::recordings::{Rewrap, StoredFile};
 use crate::store::StoreError;
 
 /// What is needed to go on.
@@ -44,6 +45,19 @@ pub fn put(conn: &Connection, id: &RecordingId, part: &PartRow) -> Result<(), St
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute((id.as_str(), part.file.file_id.as_slice(), &part.file.wrapped_dek, total, &part.validator))?;
+    Ok(())
+}
+
+/// As [`super::recordings::rewrap_all`], for what has not arrived whole. A key that opens with neither is of no use.
+pub(crate) fn rewrap_all(conn: &Connection, rewrap: Rewrap<'_>) -> Result<(), StoreError> {
+    let mut read = conn.prepare("SELECT recording_id, wrapped_dek FROM recording_parts")?;
+    let mut write = conn.prepare("UPDATE recording_parts SET wrapped_dek = ?2 WHERE recording_id = ?1")?;
+    let found = read.query_map([], |row| Ok((row.get::<_, Checked<RecordingId>>(0)?.0, row.get::<_, Vec<u8>>(1)?)))?;
+    for (id, wrapped) in found.collect::<Result<Vec<_>, _>>()? {
+        if let Some(wrapped) = rewrap(&id, &wrapped) {
+            write.execute((id.as_str(), wrapped))?;
+        }
+    }
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::super::http::{Answer, Question};
-use super::super::{Body, Piece, Presence, RecordingSource, SameFile, UpstreamError, Validator, sound};
+use super::super::{Body, Piece, Presence, Ranged, RecordingSource, SameFile, UpstreamError, Validator, sound};
 use super::failure::{self, Refusal};
 use super::redirect::{self, Target};
 use super::sealed::{TAG_BYTES, Wrapped};
@@ -178,11 +178,13 @@ impl Twilio {
         Ok(total_bytes)
     }
 
-    async fn piece(&self, id: &RecordingId, part: Part<'_>) -> Result<Piece, UpstreamError> {
+    async fn piece(&self, id: &RecordingId, part: Part<'_>) -> Result<Ranged, UpstreamError> {
         let mut facts = match self.known(id) {
             Some(facts) => facts,
             None => {
-                self.presence(id).await?;
+                if let Presence::NotYet { retry_after_ms } = self.presence(id).await? {
+                    return Ok(Ranged::NotYet { retry_after_ms });
+                }
                 self.known(id).ok_or(UpstreamError::Changed)?
             }
         };
@@ -190,25 +192,20 @@ impl Twilio {
             return self.opened(id, &mut facts, &wrapped).await;
         }
         let answer = match self.sound(id, &mut facts, Some(part)).await? {
-            // It was there a moment ago.
-            Asked::NotYet { retry_after_ms } => {
-                return Err(UpstreamError::Unavailable { status: 202, retry_after_ms });
-            }
+            Asked::NotYet { retry_after_ms } => return Ok(Ranged::NotYet { retry_after_ms }),
             Asked::Sound(answer) => answer,
         };
         if answer.status() == StatusCode::PARTIAL_CONTENT {
-            return sound::part(answer, part.range, self.http.limits());
+            return sound::part(answer, part.range, self.http.limits()).map(Ranged::from);
         }
         let total_bytes = sound::length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
-        Ok(sound::whole(answer, total_bytes, self.http.limits()))
+        Ok(sound::whole(answer, total_bytes, self.http.limits()).into())
     }
 
     /// A whole encrypted body, verified and opened.
-    async fn opened(&self, id: &RecordingId, facts: &mut Facts, wrapped: &Wrapped) -> Result<Piece, UpstreamError> {
+    async fn opened(&self, id: &RecordingId, facts: &mut Facts, wrapped: &Wrapped) -> Result<Ranged, UpstreamError> {
         let answer = match self.sound(id, facts, None).await? {
-            Asked::NotYet { retry_after_ms } => {
-                return Err(UpstreamError::Unavailable { status: 202, retry_after_ms });
-            }
+            Asked::NotYet { retry_after_ms } => return Ok(Ranged::NotYet { retry_after_ms }),
             Asked::Sound(answer) => answer,
         };
         let total_bytes = sound::length(&answer).or(facts.total_bytes).ok_or(UpstreamError::NotData)?;
@@ -226,7 +223,7 @@ impl Twilio {
         let total_bytes = plain.len() as u64;
         // Whole and verified: there is nothing to go on with later.
         let body = Body::of(Bytes::from_owner(Opened(plain)));
-        Ok(Piece { start: 0, is_whole: true, total_bytes, validator: None, body })
+        Ok(Piece { start: 0, is_whole: true, total_bytes, validator: None, body }.into())
     }
 }
 
@@ -267,7 +264,7 @@ impl RecordingSource for Twilio {
         first: u64,
         last: u64,
         same: Option<&'a Validator>,
-    ) -> BoxFuture<'a, Result<Piece, UpstreamError>> {
+    ) -> BoxFuture<'a, Result<Ranged, UpstreamError>> {
         Box::pin(self.piece(id, Part { range: (first, last), same }))
     }
 
@@ -277,6 +274,10 @@ impl RecordingSource for Twilio {
 
     fn resting(&self, _of: Source) -> Option<Rest> {
         self.http.gate().resting()
+    }
+
+    fn is_doubted(&self, _of: Source) -> bool {
+        self.http.gate().is_shut()
     }
 
     fn try_now(&self, _of: Source) {

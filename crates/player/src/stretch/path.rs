@@ -30,7 +30,7 @@ const LAG_COST: f32 = 1.6;
 const FADE_COST: f32 = 0.05;
 /// Places that are so much dearer than the cheapest are not left from: half the work. Not so before a click, which may
 /// make them the cheapest.
-const HOPELESS: f32 = 0.5;
+const HOPELESS: f32 = 0.35;
 const HOPELESS_BEFORE_CLICK: f32 = 10.0;
 /// A click is seen so many steps before it could be faded.
 const WARNED_STEPS: usize = 2;

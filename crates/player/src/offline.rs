@@ -79,7 +79,7 @@ pub fn render(
 /// # Errors
 /// As [`render`], `Write` when the file cannot be written, and `Endless` when decoding does not come to an end.
 pub fn write_wav(source: Box<dyn Source>, options: &RenderOptions, path: &Path) -> Result<Rendered, PlayerError> {
-    let (options, path) = (*options, path.to_owned());
+    let (options, path) = (options.clone(), path.to_owned());
     watch::watched(move |pulse| write_watched(watch::watched_source(source, pulse), &options, &path, pulse))
 }
 

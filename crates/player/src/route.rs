@@ -92,16 +92,16 @@ mod tests {
         let cuts = [10..20, 30..40, 50..60];
         assert_eq!(pieces(Route::without(0..100, cuts.clone())), [0..10, 20..30, 40..50, 60..100]);
         assert_eq!(pieces(Route::without(12..55, cuts.clone())), [20..30, 40..50]);
-        assert_eq!(pieces(Route::without(20..35, cuts.clone())), [20..30]);
+        assert_eq!(pieces(Route::without(20..35, cuts.clone())), std::slice::from_ref(&(20..30)));
         assert!(pieces(Route::without(51..60, cuts)).is_empty());
-        assert_eq!(pieces(Route::without(3..9, [])), [3..9]);
+        assert_eq!(pieces(Route::without(3..9, [])), std::slice::from_ref(&(3..9)));
         assert!(pieces(Route::without(9..9, [])).is_empty());
     }
 
     #[test]
     fn a_stretch_goes_round_and_round_unless_it_is_behind() {
         assert_eq!(pieces(Route::round(5, 20..30, 100))[..3], [5..30, 20..30, 20..30]);
-        assert_eq!(pieces(Route::round(30, 20..30, 100)), [30..100]);
+        assert_eq!(pieces(Route::round(30, 20..30, 100)), std::slice::from_ref(&(30..100)));
     }
 
     #[test]

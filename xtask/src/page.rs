@@ -365,8 +365,11 @@ impl Page {
     /// What axe finds wrong with the page: one line for each rule and its first element.
     pub async fn accessibility(&self, axe: &str) -> Result<Vec<String>, Failure> {
         self.script(&format!("if (!window.axe) {{ {axe}\n }} return !!window.axe"), vec![]).await?;
+        // What fades in is looked at when it is there.
         let script = "const done = arguments[arguments.length - 1];\
-            axe.run(document, { resultTypes: ['violations'] }).then(\
+            const ends = document.getAnimations().filter(a => a.effect.getComputedTiming().endTime !== Infinity);\
+            Promise.allSettled(ends.map(a => a.finished)).then(() => \
+            axe.run(document, { resultTypes: ['violations'] })).then(\
               r => done(r.violations.map(v => v.id + ' (' + v.impact + '): ' + v.help + ' at ' + v.nodes.length + \
                 ' places, first ' + v.nodes[0].target.join(' '))),\
               e => done(['axe failed: ' + e]))";

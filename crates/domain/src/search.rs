@@ -199,6 +199,7 @@ mod tests {
         }
         assert_eq!(query_words("כהן 050-555").len(), 2);
         assert!(found("02/2024", "חשבונית 02/2024"), "a date is no phone number");
+        assert!(found("ה0", "ה'0") && found("ל050", "טלפון ל-0505550142"), "one word, or a number behind a letter");
     }
 
     #[test]

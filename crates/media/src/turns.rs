@@ -287,8 +287,12 @@ mod tests {
     fn a_quiet_side_is_heard_by_its_own_floor() {
         let found = turns_of(&call(6.0, &[(0, 1.0, 2.0, 0.5), (1, 3.0, 5.0, 0.02)]));
         assert_eq!(found.turns.len(), 2, "{found:?}");
-        assert!(near(&found.turns[0], 1, 1000, 2000) && near(&found.turns[1], 2, 3000, 5000), "{found:?}");
-        assert!((found.silence_ms - 3000).abs() <= 200 && found.overlap_ms == 0, "{found:?}");
+        assert!(near(&found.turns[0], 1, 1000, 2000), "{found:?}");
+        // Close to its floor a side's edges are known less well, and are laid outwards: no word may be lost.
+        let quiet = &found.turns[1];
+        assert!(quiet.channel == 2 && (2850..=3000).contains(&quiet.start_ms), "{found:?}");
+        assert!((5000..=5150).contains(&quiet.end_ms), "{found:?}");
+        assert!((found.silence_ms - 3000).abs() <= 350 && found.overlap_ms == 0, "{found:?}");
     }
 
     #[test]

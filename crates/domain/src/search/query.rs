@@ -19,6 +19,8 @@ pub struct QueryWord {
 pub fn query_words(query: &str) -> Vec<QueryWord> {
     let mut out = Vec::new();
     let mut number = String::new();
+    // `ה0` may stand in a text as one word, too: it is looked for as it was typed beside the number alone.
+    let mut as_typed = None;
     for part in query.split_whitespace() {
         let bare = without_hebrew_prefix(part);
         if is_number_like(bare) {
@@ -26,12 +28,13 @@ pub fn query_words(query: &str) -> Vec<QueryWord> {
                 number.push(' ');
             }
             number.push_str(bare);
+            as_typed = (bare.len() < part.len() && number.len() == bare.len()).then_some(part);
             continue;
         }
-        push_number(&mut number, &mut out);
+        push_number(&mut number, as_typed.take(), &mut out);
         push_words(part, &mut out);
     }
-    push_number(&mut number, &mut out);
+    push_number(&mut number, as_typed, &mut out);
     out.truncate(MOST_WORDS);
     out
 }
@@ -47,7 +50,7 @@ fn push_words(text: &str, out: &mut Vec<QueryWord>) {
     }
 }
 
-fn push_number(number: &mut String, out: &mut Vec<QueryWord>) {
+fn push_number(number: &mut String, as_typed: Option<&str>, out: &mut Vec<QueryWord>) {
     let number = std::mem::take(number);
     let joined = phone::digits(&number);
     if joined.is_empty() {
@@ -65,12 +68,23 @@ fn push_number(number: &mut String, out: &mut Vec<QueryWord>) {
     let mut forms = vec![whole];
     forms.extend(national);
     if apart.len() < 2 {
+        forms.extend(as_typed.and_then(one_word));
         out.push(QueryWord { forms });
     } else if is_phone {
         forms.push(apart.join(" "));
         out.push(QueryWord { forms });
     } else {
         out.extend(apart.iter().map(|word| QueryWord { forms: vec![(*word).to_owned()] }));
+    }
+}
+
+/// As folded, where it is one word.
+fn one_word(text: &str) -> Option<String> {
+    let mut folded = Folded::default();
+    folded.read(text, false);
+    match folded.tokens.as_slice() {
+        [token] => Some(folded.word(token).to_owned()),
+        _ => None,
     }
 }
 

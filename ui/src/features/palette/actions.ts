@@ -1,5 +1,7 @@
+import type { ComponentProps } from 'svelte';
+
 import { SECTIONS, SETTINGS_PARTS, type App } from '../../app.svelte';
-import type { IconName } from '../../elements/Icon.svelte';
+import type Icon from '../../elements/Icon.svelte';
 import { MAC } from '../../keys/keys';
 import { capsOf } from '../../keys/remap';
 import type { Command } from '../../keys/table';
@@ -8,7 +10,7 @@ import type { Word } from '../../text/en';
 /** Something that the palette can do or go to. */
 export interface Action {
   readonly id: string;
-  readonly icon: IconName;
+  readonly icon: ComponentProps<typeof Icon>['name'];
   readonly label: string;
   /** Other words by which it is found. */
   readonly also?: string;
@@ -16,7 +18,7 @@ export interface Action {
   readonly run: () => void;
 }
 
-const ICONS: Record<(typeof SECTIONS)[number], IconName> = {
+const ICONS: Record<(typeof SECTIONS)[number], Action['icon']> = {
   calls: 'phone',
   leads: 'users',
   offline: 'device',

@@ -134,7 +134,7 @@ fn arguments(command: &str, sid: &str) -> Value {
         "player_tenth" => json!({"tenth": 1}),
         "player_turn" => json!({"by": 1}),
         "player_repeat" => json!({"step": "a", "at_ms": 100}),
-        "player_mute" | "player_skip_silence" => json!({"on": true}),
+        "player_mute" | "player_skip_silence" | "player_level" => json!({"on": true}),
         "player_solo" => json!({"channel": 1}),
         "player_gain" => json!({"channel": 1, "gain": 0.5}),
         "player_device" => json!({"id": null}),

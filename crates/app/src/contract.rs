@@ -222,6 +222,8 @@ contract! {
     player_mute: PlayerSwitchAsk => PlayerState;
     /// Leaves silences out, and keeps that for later calls.
     player_skip_silence: PlayerSwitchAsk => PlayerState;
+    /// Brings the quiet side of a call up to the loud one, and keeps that for later calls.
+    player_level: PlayerSwitchAsk => PlayerState;
     /// Only one channel of this call, in both ears.
     player_solo: PlayerSoloAsk => PlayerState;
     /// How loud one channel of this call is.

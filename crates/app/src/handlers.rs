@@ -396,6 +396,10 @@ pub(crate) async fn player_skip_silence(boot: &Boot, ask: PlayerSwitchAsk) -> Re
     app(boot)?.deck()?.set_skip_silence(ask.on).await
 }
 
+pub(crate) async fn player_level(boot: &Boot, ask: PlayerSwitchAsk) -> Result<PlayerState, AppError> {
+    app(boot)?.deck()?.set_level(ask.on).await
+}
+
 pub(crate) async fn player_solo(boot: &Boot, ask: PlayerSoloAsk) -> Result<PlayerState, AppError> {
     app(boot)?.deck()?.set_solo(ask.channel).await
 }

@@ -26,6 +26,8 @@ pub struct PlayAsk {
     pub to_ms: Option<i64>,
     /// Leaves silences out.
     pub skip_silence: bool,
+    /// Brings the quiet side up to the loud one.
+    pub level: bool,
     /// Only this channel, from 1.
     pub solo: Option<u16>,
 }
@@ -54,7 +56,7 @@ impl App {
             from_ms: ask.from_ms,
             to_ms: ask.to_ms,
             cuts,
-            shape: Shape { solo: ask.solo, ..Shape::default() },
+            shape: Shape { solo: ask.solo, level: ask.level, ..Shape::default() },
         };
         let rendered = tokio::task::spawn_blocking(move || write_wav(opened.source, &options, &out));
         let rendered = rendered.await.map_err(|_| AppError::Panicked)??;
@@ -90,6 +92,7 @@ impl App {
             let player = Player::start(output, Box::new(move |status| drop(told.send_replace(status))));
             player.set_speed(ask.speed);
             player.set_skip(ask.skip_silence);
+            player.set_level(ask.level);
             player.load_window(opened.source, ask.from_ms, ask.to_ms, true);
             player.set_cuts(silences);
             player.set_solo(ask.solo);

@@ -17,6 +17,7 @@ const VOLUME: &str = "player.volume";
 /// More keys than anybody has.
 const REMAPPED_MAX: usize = 200;
 const SKIP_SILENCE: &str = "player.skip_silence";
+const LEVEL: &str = "player.level";
 const DEVICE: &str = "player.device";
 
 impl Default for Settings {
@@ -67,6 +68,8 @@ pub(crate) struct Sound {
     pub volume: f64,
     /// Silences are left out.
     pub skip_silence: bool,
+    /// The quiet side is brought up to the loud one.
+    pub level: bool,
     /// The chosen output device; none = the system's default.
     pub device: Option<String>,
 }
@@ -78,6 +81,7 @@ pub(crate) async fn sound(store: &Store) -> Result<Sound, AppError> {
             speed: profile::get(conn, SPEED)?.unwrap_or(1.0_f64).clamp(0.5, 3.0),
             volume: profile::get(conn, VOLUME)?.unwrap_or(1.0_f64).clamp(0.0, 1.0),
             skip_silence: profile::get(conn, SKIP_SILENCE)?.unwrap_or(false),
+            level: profile::get(conn, LEVEL)?.unwrap_or(false),
             device: profile::get(conn, DEVICE)?.flatten(),
         })
     };
@@ -102,6 +106,11 @@ pub(crate) async fn keep_volume(store: &Store, volume: f64) -> Result<(), AppErr
 /// Remembers whether silences are left out.
 pub(crate) async fn keep_skip_silence(store: &Store, on: bool) -> Result<(), AppError> {
     keep(store, SKIP_SILENCE, on).await
+}
+
+/// Remembers whether the quiet side is brought up.
+pub(crate) async fn keep_level(store: &Store, on: bool) -> Result<(), AppError> {
+    keep(store, LEVEL, on).await
 }
 
 /// Remembers the output device.

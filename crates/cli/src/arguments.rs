@@ -129,6 +129,9 @@ pub enum Command {
         /// Leave out where nobody speaks
         #[arg(long)]
         skip_silence: bool,
+        /// Bring the quiet side up to the loud one
+        #[arg(long)]
+        level: bool,
         /// Only one side, in both ears
         #[arg(long, value_name = "CHANNEL", value_parser = clap::value_parser!(u16).range(1..=2))]
         solo: Option<u16>,

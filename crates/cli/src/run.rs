@@ -291,12 +291,13 @@ async fn read(app: &App, command: &Command, output: Output) -> Result<(), Failur
             let ask = AppointmentsAsk { from: from.clone(), to: to.clone(), calendar: *calendar };
             output.answer(&app.report_appointments(ask).await?, human::appointments)
         }
-        Command::Play { sid, speed, from, to, skip_silence, solo, out } => {
+        Command::Play { sid, speed, from, to, skip_silence, level, solo, out } => {
             let ask = PlayAsk {
                 speed: *speed,
                 from_ms: milliseconds(*from)?,
                 to_ms: to.map(milliseconds).transpose()?,
                 skip_silence: *skip_silence,
+                level: *level,
                 solo: *solo,
             };
             play(app, sid, &ask, out.as_deref(), output).await

@@ -217,6 +217,11 @@ impl Player {
         self.send(Command::SetGains(gains), None)
     }
 
+    /// Brings the quiet side up to the loud one, of this recording and later ones.
+    pub fn set_level(&self, level: bool) -> Status {
+        self.send(Command::SetLevel(level), None)
+    }
+
     /// Another output device, by its id; none = the system's default. What plays goes on there.
     pub fn set_device(&self, id: Option<String>) -> Status {
         self.send(Command::SetDevice(id), None)

@@ -192,7 +192,7 @@ impl State {
                 self.repeat = None;
                 self.again_until_us = None;
                 self.stopped_by = None;
-                self.shape = Shape::default();
+                self.shape = Shape { level: self.shape.level, ..Shape::default() };
                 vec![Effect::Run(false), self.hush(), Effect::OpenSource { ticket: self.ticket }]
             }
             Command::Unload => {
@@ -274,6 +274,7 @@ impl State {
                 let gains = gains.map(|gain| if gain.is_finite() { gain.clamp(0.0, GAIN_MAX) } else { 1.0 });
                 self.set_shape(Shape { gains, ..self.shape })
             }
+            Command::SetLevel(level) => self.set_shape(Shape { level, ..self.shape }),
             Command::SetDevice(device) => {
                 let mut effects = vec![Effect::ChooseDevice(device)];
                 if std::mem::take(&mut self.device_open) {

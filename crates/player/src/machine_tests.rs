@@ -372,7 +372,12 @@ fn solo_and_gains_are_of_one_recording_and_mute_leaves_the_volume() {
     assert_eq!(plan_of(&effects).map(|plan| plan.shape.solo), Some(Some(2)));
     let (state, effects) = command(state, Command::SetGains([0.5, 9.0]));
     assert_eq!(plan_of(&effects).map(|plan| plan.shape.gains), Some([0.5, GAIN_MAX]));
-    assert_eq!(state.step(load(false)).0.shape(), Shape::default());
+    assert_eq!(state.clone().step(load(false)).0.shape(), Shape::default());
+    let (state, effects) = command(state, Command::SetLevel(true));
+    assert_eq!(plan_of(&effects).map(|plan| plan.shape.level), Some(true));
+    assert_eq!(command(state.clone(), Command::SetLevel(true)).1, [], "it is on already");
+    let next = state.step(load(false)).0.shape();
+    assert_eq!(next, Shape { level: true, ..Shape::default() }, "of every recording, unlike the others");
     let (state, _) = command(playing(), Command::SetVolume(0.4));
     let (state, effects) = command(state, Command::SetMuted(true));
     assert_eq!((effects, state.volume()), (vec![Effect::Volume(0.0)], 0.4));

@@ -60,7 +60,7 @@ impl Passage {
         let next = within(decoder, route.next());
         Ok(Self {
             stretch,
-            mix: Mix::new(shape, channels),
+            mix: Mix::new(shape, rate_hz, channels)?,
             route,
             end: first.end,
             next,

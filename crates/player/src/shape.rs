@@ -3,6 +3,8 @@
 //! A call of two channels has one person on each. They stay apart through stretching and resampling, so that neither
 //! loses to the other, and meet the device as left and right; a call of one channel is heard on both sides.
 
+use crate::error::PlayerError;
+use crate::level::Leveller;
 use crate::ring::LANES;
 
 /// Loudest that a person can make one side.
@@ -15,12 +17,14 @@ pub struct Shape {
     pub solo: Option<u16>,
     /// Linear gain of each channel, 0 to [`GAIN_MAX`].
     pub gains: [f32; 2],
+    /// The quiet side is brought up to the loud one. A recording of one channel has nothing to bring up.
+    pub level: bool,
 }
 
 impl Default for Shape {
     /// As it was recorded.
     fn default() -> Self {
-        Self { solo: None, gains: [1.0; 2] }
+        Self { solo: None, gains: [1.0; 2], level: false }
     }
 }
 
@@ -28,16 +32,27 @@ impl Default for Shape {
 pub struct Mix {
     shape: Shape,
     channels: usize,
+    leveller: Option<Leveller>,
 }
 
 impl Mix {
     /// For interleaved samples of so many channels.
-    pub fn new(shape: &Shape, channels: usize) -> Self {
-        Self { shape: *shape, channels }
+    ///
+    /// # Errors
+    /// `InvalidInput` where sides are to be levelled at a rate of 0.
+    pub fn new(shape: &Shape, sample_rate_hz: u32, channels: usize) -> Result<Self, PlayerError> {
+        // How loud each side speaks is found on the way, from where it is heard.
+        let leveller =
+            (shape.level && channels > 1).then(|| Leveller::new(sample_rate_hz, channels, &[])).transpose()?;
+        Ok(Self { shape: *shape, channels, leveller })
     }
 
     /// Mixes whole frames in place.
     pub fn process(&mut self, interleaved: &mut [f32]) {
+        // First, so that a side that a person made softer, or does not hear, still counts as it was spoken.
+        if let Some(leveller) = &mut self.leveller {
+            leveller.process(interleaved);
+        }
         if self.shape.gains != [1.0; 2] {
             for frame in interleaved.chunks_exact_mut(self.channels) {
                 frame.iter_mut().zip(self.shape.gains).for_each(|(sample, gain)| *sample *= gain);
@@ -73,7 +88,7 @@ mod tests {
 
     fn mixed(shape: Shape, channels: usize, samples: &[f32]) -> Vec<f32> {
         let mut samples = samples.to_vec();
-        Mix::new(&shape, channels).process(&mut samples);
+        Mix::new(&shape, 8_000, channels).expect("a rate").process(&mut samples);
         samples
     }
 
@@ -92,6 +107,21 @@ mod tests {
         let shape = Shape { gains: [0.5, 2.0], ..Shape::default() };
         assert_eq!(mixed(shape, 2, &[0.1, 0.2, 0.3, 0.4]), [0.05, 0.4, 0.15, 0.8]);
         assert_eq!(mixed(shape, 1, &[0.2, 0.4]), [0.1, 0.2]);
+    }
+
+    #[test]
+    fn the_quiet_side_is_brought_up_before_a_person_sets_its_gain_and_one_channel_stays() {
+        let loud = |n: usize| (n as f32 * 0.5).sin() * 0.5;
+        let call: Vec<f32> = (0..96_000).flat_map(|n| [loud(n), loud(n) / 8.0]).collect();
+        let level = Shape { level: true, ..Shape::default() };
+        let peak = |samples: &[f32], side: usize| {
+            samples[176_000..].chunks(2).map(|frame| frame[side].abs()).fold(0.0_f32, f32::max)
+        };
+        let levelled = mixed(level, 2, &call);
+        assert!((peak(&levelled, 1) - 0.5).abs() < 0.05 && (peak(&levelled, 0) - 0.5).abs() < 1e-3);
+        let softer = mixed(Shape { gains: [0.5, 1.0], ..level }, 2, &call);
+        assert!((peak(&softer, 1) - peak(&levelled, 1)).abs() < 1e-6, "not down to what is heard of the other");
+        assert_eq!(mixed(level, 1, &call), call);
     }
 
     #[test]

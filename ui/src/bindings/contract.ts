@@ -1487,6 +1487,10 @@ skip_silence: boolean,
  */
 skip_saves_ms: number, 
 /**
+ * The quiet side is brought up to the loud one.
+ */
+level: boolean, 
+/**
  * The only channel that is heard, 1 or 2; of this call only.
  */
 solo: number | null, 
@@ -2403,6 +2407,8 @@ export interface Commands {
   player_mute: { args: PlayerSwitchAsk; reply: PlayerState };
   /** Leaves silences out, and keeps that for later calls. */
   player_skip_silence: { args: PlayerSwitchAsk; reply: PlayerState };
+  /** Brings the quiet side of a call up to the loud one, and keeps that for later calls. */
+  player_level: { args: PlayerSwitchAsk; reply: PlayerState };
   /** Only one channel of this call, in both ears. */
   player_solo: { args: PlayerSoloAsk; reply: PlayerState };
   /** How loud one channel of this call is. */

@@ -122,6 +122,7 @@ describe('the player’s keys on the layouts that people type on', () => {
     s: 'cycle_speed',
     w: 'say_again',
     x: 'skip_silence',
+    v: 'level',
     e: 'solo',
     i: 'repeat_a',
     o: 'repeat_b',
@@ -134,19 +135,19 @@ describe('the player’s keys on the layouts that people type on', () => {
     p: 'previous_call',
   };
   const US =
-    'KeyK KeyJ KeyL Comma Period BracketLeft BracketRight KeyS KeyW KeyX KeyE KeyI KeyO KeyC KeyB KeyG KeyZ KeyM KeyN KeyP';
+    'KeyK KeyJ KeyL Comma Period BracketLeft BracketRight KeyS KeyW KeyX KeyV KeyE KeyI KeyO KeyC KeyB KeyG KeyZ KeyM KeyN KeyP';
   /** What each of those places types, in the same order. Other scripts are matched by the place. */
   const BY_PLACE: Record<string, string> = {
-    Hebrew: "ל ח ך ת ץ ] [ ד ' ס ק ן ם ב נ ע ז צ מ פ",
-    Arabic: 'ن ت م و ز ج د س ص ء ث ه خ ؤ لا ل ئ ة ى ح',
-    Russian: 'л о д б ю х ъ ы ц ч у ш щ с и п я ь т з',
+    Hebrew: "ל ח ך ת ץ ] [ ד ' ס ה ק ן ם ב נ ע ז צ מ פ",
+    Arabic: 'ن ت م و ز ج د س ص ء ر ث ه خ ؤ لا ل ئ ة ى ح',
+    Russian: 'л о д б ю х ъ ы ц ч м у ш щ с и п я ь т з',
   };
   /** Where each of those letters is typed, in the same order. Latin layouts are matched by the letter. */
   const BY_LETTER: Record<string, string> = {
     French:
-      'KeyK KeyJ KeyL KeyM Comma Digit5 Minus KeyS KeyZ KeyX KeyE KeyI KeyO KeyC KeyB KeyG KeyW Semicolon KeyN KeyP',
+      'KeyK KeyJ KeyL KeyM Comma Digit5 Minus KeyS KeyZ KeyX KeyV KeyE KeyI KeyO KeyC KeyB KeyG KeyW Semicolon KeyN KeyP',
     Dvorak:
-      'KeyV KeyC KeyP KeyW KeyE Minus Equal Semicolon Comma KeyB KeyD KeyG KeyS KeyI KeyN KeyU Slash KeyM KeyL KeyR',
+      'KeyV KeyC KeyP KeyW KeyE Minus Equal Semicolon Comma KeyB Period KeyD KeyG KeyS KeyI KeyN KeyU Slash KeyM KeyL KeyR',
     English: US,
   };
   const letters = Object.keys(COMMANDS);

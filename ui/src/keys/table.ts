@@ -19,6 +19,7 @@ export type Command =
   | 'previous_turn'
   | 'say_again'
   | 'skip_silence'
+  | 'level'
   | 'solo'
   | 'repeat_a'
   | 'repeat_b'
@@ -88,6 +89,7 @@ export const KEYS: readonly Binding[] = [
   { command: 'next_turn', key: '.', code: 'Period' },
   { command: 'say_again', key: 'w', code: 'KeyW' },
   { command: 'skip_silence', key: 'x', code: 'KeyX' },
+  { command: 'level', key: 'v', code: 'KeyV' },
   { command: 'solo', key: 'e', code: 'KeyE' },
   { command: 'repeat_a', key: 'i', code: 'KeyI' },
   { command: 'repeat_b', key: 'o', code: 'KeyO' },

@@ -359,6 +359,17 @@ describe('the element of the window', () => {
     expect(player.positionMs).toBeGreaterThanOrEqual(30_000);
   });
 
+  it('levels the sides where it can part them, and that is on again when the device is back', async () => {
+    const { player } = await stage('device');
+    await done(player.level(true));
+    expect([player.state.level, player.canLevel]).toEqual([true, true]);
+    await done(player.use('page'));
+    await done(player.level(true));
+    expect([player.state.level, player.canLevel]).toEqual([false, false]);
+    await done(player.use('device'));
+    expect(player.state.level).toBe(true);
+  });
+
   it('takes over where no device opens', async () => {
     const { player } = await stage('device');
     const told = vi.fn();

@@ -48,6 +48,12 @@ export function playerKeys(app: App, play: () => void, step: (by: 1 | -1) => voi
       const on = !player.state.skip_silence;
       void player.skipSilence(on).then(() => app.announce(app.say(on ? 'spoken_skip_on' : 'spoken_skip_off')));
     },
+    level: () => {
+      if (!player.canLevel) return false;
+      const on = !player.state.level;
+      void player.level(on).then(() => app.announce(app.say(on ? 'spoken_level_on' : 'spoken_level_off')));
+      return true;
+    },
     solo: () => {
       if (!player.canSplit || !player.ready) return false;
       void player.cycleSolo().then(() => {

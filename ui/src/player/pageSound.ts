@@ -340,6 +340,7 @@ export class PageSound implements Sound {
     player_skip_silence: ({ on }) => void this.#say({ skip_silence: on }),
     // An element cannot part the channels.
     player_solo: () => undefined,
+    player_level: () => undefined,
     player_gain: () => undefined,
     player_next: () => this.#next(),
     player_previous: async () => {

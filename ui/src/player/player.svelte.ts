@@ -81,6 +81,11 @@ export class Player {
     return this.kind === 'device' && this.call?.recording.channels === 2;
   }
 
+  /** The quiet side can be brought up: kept for every call, so also while none is here. */
+  get canLevel(): boolean {
+    return this.kind === 'device';
+  }
+
   async open(): Promise<void> {
     this.queue.ask(() => this.#host.call('queue_read', {}));
     this.take(await this.#host.call('player_state', {}));
@@ -185,6 +190,10 @@ export class Player {
 
   skipSilence(on: boolean): Promise<void> {
     return this.#run('player_skip_silence', { on });
+  }
+
+  level(on: boolean): Promise<void> {
+    return this.#run('player_level', { on });
   }
 
   solo(channel: number | null): Promise<void> {

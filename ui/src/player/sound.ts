@@ -41,6 +41,7 @@ export const EMPTY: PlayerState = {
   muted: false,
   skip_silence: false,
   skip_saves_ms: 0,
+  level: false,
   solo: null,
   gains: [1, 1],
   repeat: null,

@@ -278,6 +278,8 @@ pub struct PlayerState {
     /// What leaving them out saves in this call at 1x, also while it is off.
     #[ts(type = "number")]
     pub skip_saves_ms: i64,
+    /// The quiet side is brought up to the loud one.
+    pub level: bool,
     /// The only channel that is heard, 1 or 2; of this call only.
     pub solo: Option<u16>,
     /// How loud each channel is, 0 to 2; of this call only.

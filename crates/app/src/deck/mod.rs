@@ -135,6 +135,7 @@ impl Deck {
             player.set_speed(sound.speed);
             player.set_volume(sound.volume as f32);
             player.set_skip(sound.skip_silence);
+            player.set_level(sound.level);
             player.set_device(sound.device);
             player
         });

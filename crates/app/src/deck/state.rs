@@ -2,6 +2,7 @@
 
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::Arriving;
+use aftercall_player::shape::Shape;
 use aftercall_player::{Phase, Status, Stop};
 
 use super::Chosen;
@@ -15,6 +16,7 @@ pub(super) fn idle(sound: &Sound) -> Status {
         pace: sound.speed,
         volume: sound.volume as f32,
         skipping: sound.skip_silence,
+        shape: Shape { level: sound.level, ..Shape::default() },
         ..Status::default()
     }
 }
@@ -53,6 +55,7 @@ pub(super) fn state_of(chosen: &Chosen, status: &Status) -> PlayerState {
         muted: status.muted,
         skip_silence: status.skipping,
         skip_saves_ms: chosen.skip_saves_ms,
+        level: status.shape.level,
         solo: status.shape.solo,
         gains: status.shape.gains.map(f64::from),
         repeat: chosen.stretch.map(|stretch| RepeatView { a_ms: stretch.a_ms, b_ms: stretch.b_ms, on: stretch.on }),

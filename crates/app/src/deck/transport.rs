@@ -172,6 +172,13 @@ impl Deck {
         Ok(state)
     }
 
+    /// Brings the quiet side up to the loud one, in later calls and starts too.
+    pub async fn set_level(&self, on: bool) -> Result<PlayerState, AppError> {
+        let state = self.with(move |player| player.set_level(on)).await?;
+        settings::keep_level(&self.0.library.store, on).await?;
+        Ok(state)
+    }
+
     /// Only one channel, or both.
     pub async fn set_solo(&self, channel: Option<u16>) -> Result<PlayerState, AppError> {
         if channel.is_some_and(|channel| !(1..=2).contains(&channel)) {

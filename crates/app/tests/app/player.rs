@@ -120,12 +120,18 @@ async fn silences_are_shown_and_skipped_and_what_is_set_is_remembered() {
     let now = ask_for(&boot, "player_gain", json!({"channel": 1, "gain": 0.5})).await;
     assert_eq!(now["gains"], json!([0.5, 1.0]));
     assert_eq!(code(&boot, "player_gain", json!({"channel": 1, "gain": 2.5})).await, "invalid_input");
+    assert_eq!(now["level"], false, "nobody asked for it");
+    assert_eq!(ask_for(&boot, "player_level", json!({"on": true})).await["level"], true);
     boot.close().await;
     drop(boot);
 
     let again = listener.start().await;
     let now = state(&again).await;
     assert_eq!((&now["speed"], &now["volume"], &now["skip_silence"]), (&json!(1.5), &json!(0.5), &json!(true)));
+    assert_eq!(now["level"], true);
+    ask_for(&again, "player_load", json!({"id": id_of(&sid), "play": false})).await;
+    until(|| async { state(&again).await["phase"] == "paused" }).await;
+    assert_eq!(state(&again).await["level"], true, "of every call");
     assert_eq!((&now["solo"], &now["gains"], &now["muted"]), (&Value::Null, &json!([1.0, 1.0]), &json!(false)));
     again.close().await;
 }
@@ -219,7 +225,11 @@ async fn calls_wait_in_a_queue_that_outlives_a_restart_and_go_on_by_themselves()
     assert_eq!(ask_for(&boot, "player_next", json!({})).await["call"]["sid"], *third);
     assert_eq!(code(&boot, "player_next", json!({})).await, "not_found");
     assert_eq!(ask_for(&boot, "player_previous", json!({})).await["call"]["sid"], *second);
-    assert_eq!(sids(&ask_for(&boot, "queue_read", json!({})).await), std::slice::from_ref(&third), "what was left waits");
+    assert_eq!(
+        sids(&ask_for(&boot, "queue_read", json!({})).await),
+        std::slice::from_ref(&third),
+        "what was left waits"
+    );
     assert_eq!(sids(&ask_for(&boot, "queue_remove", json!({"id": id_of(&third)})).await).len(), 0);
     boot.close().await;
 }

@@ -70,6 +70,27 @@ fn what_would_be_heard_is_as_long_as_the_speed_says() {
 }
 
 #[test]
+fn the_quiet_side_is_brought_up_and_the_loud_one_is_heard_as_it_was() {
+    let world = World::small().synced();
+    let (sid, _) = world.call_with("call-dual-quiet-customer-60s.mp3");
+    world.run(&["fetch", &sid]).ok();
+    let out = world.path("heard.wav");
+    // Behind the time that it takes to find out how loud they speak.
+    let heard = |more: &[&str]| -> [Vec<f64>; 2] {
+        let played = world.run(&[&["play", &sid, "--out", text(&out)][..], more].concat()).ok();
+        assert_eq!((&played["media_ms"], &played["output_ms"]), (&json!(60_000), &json!(60_000)));
+        let samples: Vec<i16> = hound::WavReader::open(&out).unwrap().into_samples().map(Result::unwrap).collect();
+        let settled = &samples[samples.len() / 4 * 2..];
+        [0, 1].map(|side| settled.chunks(2).map(|frame| f64::from(frame[side])).collect())
+    };
+    let (before, after) = (heard(&[]), heard(&["--level"]));
+    assert!(before[0] == after[0], "the agent speaks as before");
+    let energy = |samples: &[f64]| samples.iter().map(|sample| sample * sample).sum::<f64>();
+    let raised_db = 10.0 * (energy(&after[1]) / energy(&before[1])).log10();
+    assert!(raised_db > 9.0, "the customer is {raised_db} dB louder");
+}
+
+#[test]
 fn turns_and_peaks_come_from_the_channels() {
     let world = World::small().synced();
     let (sid, _) = world.call_with("call-dual-45s.mp3");

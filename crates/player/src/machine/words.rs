@@ -65,6 +65,8 @@ pub enum Command {
     SetSolo(Option<u16>),
     /// Linear gain of each channel.
     SetGains([f32; 2]),
+    /// Bring the quiet side up to the loud one.
+    SetLevel(bool),
     /// Another output device; none = the system's default. What plays goes on there.
     SetDevice(Option<String>),
 }

@@ -1,6 +1,8 @@
 //! The quiet side of a call, against the standard's loudness.
 
 use aftercall_player::level::{Leveller, gains};
+use aftercall_player::offline::{RenderOptions, render};
+use aftercall_player::shape::Shape;
 use aftercall_player::{Decoder, analyse};
 use ebur128::{EbuR128, Mode};
 
@@ -41,6 +43,32 @@ fn the_quiet_customer_ends_within_3_db_of_the_agent_and_the_agent_stays() {
         let agent = loudness(&call, rate_hz)[0];
         assert!((agent - before[0]).abs() < 1.0, "the agent went from {} to {agent}", before[0]);
         assert!(call.iter().all(|sample| sample.abs() <= 1.0));
+    }
+}
+
+/// What is heard of it as fast as it can, by the code that plays it.
+fn heard(name: &str, speed: f64, shape: Shape) -> Vec<f32> {
+    let options = RenderOptions { speed, shape, ..RenderOptions::default() };
+    let mut call = Vec::new();
+    render(source(name), &options, &mut |block| call.extend_from_slice(block)).expect(name);
+    call
+}
+
+#[test]
+fn what_is_heard_of_the_quiet_customer_is_within_3_db_of_the_agent_at_every_speed() {
+    let name = "call-dual-quiet-customer-60s.mp3";
+    let rate_hz = decoded(name).1;
+    for speed in [1.0, 1.5] {
+        let before = heard(name, speed, Shape::default());
+        let after = heard(name, speed, Shape { level: true, ..Shape::default() });
+        assert_eq!(before.len(), after.len());
+        // The beginning is spent on finding out how loud they speak.
+        let settled = after.len() / 4 * 2;
+        let (was, is) = (loudness(&before[settled..], rate_hz), loudness(&after[settled..], rate_hz));
+        println!("at {speed}x {was:?} LUFS became {is:?} LUFS");
+        assert!(was[0] - was[1] > 12.0 && (is[0] - is[1]).abs() < 3.0, "{was:?} {is:?}");
+        let agent = [&before, &after].map(|call| loudness(call, rate_hz)[0]);
+        assert!((agent[0] - agent[1]).abs() < 1.0, "{agent:?}");
     }
 }
 

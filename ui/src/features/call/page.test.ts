@@ -197,6 +197,17 @@ describe('call page', () => {
     expect(app.player.state.repeat?.on).toBe(false);
   });
 
+  it('levels the voices with V and by its button, the same in the dock', async () => {
+    await open('player=3&paused=1&at=397000');
+    const shown = () => ['call-level', 'dock-level'].map((id) => $(id).getAttribute('aria-pressed'));
+    expect(shown()).toEqual(['false', 'false']);
+    await press('v', 'KeyV');
+    expect([app.player.state.level, ...shown()]).toEqual([true, 'true', 'true']);
+    $('call-level').click();
+    await settle();
+    expect([app.player.state.level, ...shown()]).toEqual([false, 'false', 'false']);
+  });
+
   it('zooms by the keyboard and shows all of it', async () => {
     await open();
     $('call-lanes').focus();

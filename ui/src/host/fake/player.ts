@@ -47,6 +47,7 @@ export class FakePlayer {
       muted: false,
       skip_silence: scene.get('skip') === '1',
       skip_saves_ms: 0,
+      level: scene.get('level') === '1',
       solo: null,
       gains: [1, 1],
       repeat: looping === undefined ? null : { a_ms: looping[0] ?? 0, b_ms: looping[1] ?? null, on: true },
@@ -194,6 +195,7 @@ export class FakePlayer {
     player_volume: ({ volume }) => this.#set({ volume, muted: false }),
     player_mute: ({ on }) => this.#set({ muted: on }),
     player_skip_silence: ({ on }) => this.#set({ skip_silence: on }),
+    player_level: ({ on }) => this.#set({ level: on }),
     player_solo: ({ channel }) => this.#set({ solo: channel }),
     player_gain: ({ channel, gain }) => {
       const gains: [number, number] = [...this.#state.gains];

@@ -17,7 +17,7 @@ pub struct Asked {
 /// What a package for Debian must say, because the program finds it at run time.
 const NEEDS: &[&str] = &["libasound2", "libwebkit2gtk-4.1-0", "libgtk-3-0"];
 /// What the desktop must be told.
-const ENTRY: &[&str] = &["Exec=aftercall", "Icon=aftercall", "x-scheme-handler/aftercall"];
+const ENTRY: &[&str] = &["Exec=aftercall %u", "Icon=aftercall", "x-scheme-handler/aftercall"];
 
 /// Builds the page and the program, packs them, and looks into the packages.
 pub fn bundle(asked: &Asked) -> Result<(), Failure> {

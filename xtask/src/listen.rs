@@ -25,9 +25,11 @@ const LEAST_CORRELATION: f64 = 0.99;
 pub fn listen(seconds: u64, speed: f64) -> Result<(), Failure> {
     run::run(&mut run::cargo(&["build", "-p", "aftercall-sandbox", "-p", "aftercall-cli"]))?;
     let results = paths::results("listen")?;
+    let logs = results.join("logs");
+    std::fs::create_dir_all(&logs).map_err(|e| Failure::file(&logs, e))?;
     until_interrupted(async {
         let home = Home::new()?;
-        let sound = Sound::open(&home, &results.join("logs")).await?;
+        let sound = Sound::open(&home, &logs).await?;
         let heard = hear(&home, &sound, &results, seconds, speed).await;
         sound.end().await;
         let (played, heard, render) = heard?;

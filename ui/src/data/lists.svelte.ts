@@ -5,7 +5,8 @@ import type { Changes } from './changes';
 import { Selection } from './selection.svelte';
 import { WindowCache } from './windowCache.svelte';
 
-const EVERYTHING: CallsFilter = {
+/** All calls. */
+export const EVERYTHING: CallsFilter = {
   search: '',
   view: 'all',
   direction: null,

@@ -1,12 +1,12 @@
 //! The quiet side of a call, against the standard's loudness.
 
+use aftercall_player::analyse;
 use aftercall_player::level::{Leveller, gains};
 use aftercall_player::offline::{RenderOptions, render};
 use aftercall_player::shape::Shape;
-use aftercall_player::{Decoder, analyse};
 use ebur128::{EbuR128, Mode};
 
-use crate::support::source;
+use crate::support::{decoded, source};
 
 /// Integrated loudness of each side, in LUFS.
 fn loudness(call: &[f32], rate_hz: u32) -> [f64; 2] {
@@ -16,13 +16,6 @@ fn loudness(call: &[f32], rate_hz: u32) -> [f64; 2] {
         meter.add_frames_f32(&mono).expect("samples");
         meter.loudness_global().expect("loudness")
     })
-}
-
-fn decoded(name: &str) -> (Vec<f32>, u32) {
-    let mut decoder = Decoder::open(source(name)).expect(name);
-    let mut call = Vec::new();
-    while decoder.read(&mut call).expect(name) > 0 {}
-    (call, decoder.sample_rate_hz())
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aftercall_player::offline::{RenderOptions, Rendered, render};
 use aftercall_player::output::Headless;
-use aftercall_player::{OutputChoice, Player, PlayerError, Source, Status};
+use aftercall_player::{Decoder, OutputChoice, Player, PlayerError, Source, Status};
 
 /// Every recording, with its exact length in samples per channel.
 pub const RECORDINGS: [(&str, u64); 9] = [
@@ -28,6 +28,14 @@ pub fn audio(name: &str) -> PathBuf {
 
 pub fn source(name: &str) -> Box<dyn Source> {
     Box::new(File::open(audio(name)).expect("a fixture"))
+}
+
+/// All samples of it, interleaved, and their rate.
+pub fn decoded(name: &str) -> (Vec<f32>, u32) {
+    let mut decoder = Decoder::open(source(name)).expect(name);
+    let mut call = Vec::new();
+    while decoder.read(&mut call).expect(name) > 0 {}
+    (call, decoder.sample_rate_hz())
 }
 
 /// Renders into memory.

@@ -1,10 +1,10 @@
 //! Who speaks when, against the labels of the recordings.
 
-use aftercall_media::{Turns, TurnsBuilder};
-use aftercall_player::{Decoder, analyse};
+use aftercall_media::{Turns, TurnsBuilder, cuts};
+use aftercall_player::analyse;
 use serde_json::Value;
 
-use crate::support::{audio, source};
+use crate::support::{audio, decoded, source};
 
 const TWO_CHANNELS: [&str; 7] = [
     "call-dual-20s.wav",
@@ -66,13 +66,6 @@ impl Labels {
     }
 }
 
-fn decoded(name: &str) -> (Vec<f32>, u32) {
-    let mut decoder = Decoder::open(source(name)).expect(name);
-    let mut call = Vec::new();
-    while decoder.read(&mut call).expect(name) > 0 {}
-    (call, decoder.sample_rate_hz())
-}
-
 #[test]
 fn labelled_speech_is_found_on_its_channel_and_quiet_is_not_called_speech() {
     for name in TWO_CHANNELS {
@@ -125,31 +118,16 @@ fn noise_20_db_below_the_voice_and_the_other_side_25_db_below_leave_turns_as_the
     }
 }
 
-/// What silence skip leaves out by the turns: time in which no side speaks for 700 ms or more, but for 200 ms at each end.
-fn skipped(turns: &Turns) -> Vec<(i64, i64)> {
-    let mut spoken: Vec<(i64, i64)> = turns.turns.iter().map(|turn| (turn.start_ms, turn.end_ms)).collect();
-    spoken.sort_unstable();
-    let mut skipped = Vec::new();
-    let mut until = 0;
-    for (start, end) in spoken.into_iter().chain([(turns.duration_ms, turns.duration_ms)]) {
-        if start - until >= 700 {
-            skipped.push((until + 200, start - 200));
-        }
-        until = until.max(end);
-    }
-    skipped
-}
-
 #[test]
 fn what_silence_skip_leaves_out_holds_no_labelled_speech() {
     for name in TWO_CHANNELS {
         let labels = Labels::of(name);
-        let skipped = skipped(&analyse(source(name)).expect(name).turns);
-        for (from, to) in &skipped {
-            let cut =
-                labels.channels.iter().map(|side| side[*from as usize..*to as usize].iter().filter(|ms| **ms).count());
-            assert_eq!(cut.sum::<usize>(), 0, "{name}: labelled speech between {from} and {to} ms");
+        let skipped = cuts(&analyse(source(name)).expect(name).turns);
+        for cut in &skipped {
+            let within = cut.start_ms as usize..cut.end_ms as usize;
+            let spoken = labels.channels.iter().map(|side| side[within.clone()].iter().filter(|ms| **ms).count());
+            assert_eq!(spoken.sum::<usize>(), 0, "{name}: labelled speech in {cut:?}");
         }
-        println!("{name}: {} ms in {} places", skipped.iter().map(|(from, to)| to - from).sum::<i64>(), skipped.len());
+        println!("{name}: {} ms in {} places", skipped.iter().map(|cut| cut.length_ms()).sum::<i64>(), skipped.len());
     }
 }

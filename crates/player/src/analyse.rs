@@ -5,7 +5,6 @@ use aftercall_media::{Peaks, PeaksBuilder, Turns, TurnsBuilder};
 
 use crate::decode::{Decoder, Source};
 use crate::error::PlayerError;
-use crate::loudness::Loudness;
 use crate::watch::{self, Pulse};
 
 /// What one pass over a recording found.
@@ -17,8 +16,6 @@ pub struct Analysis {
     pub peaks: Peaks,
     /// Who speaks when.
     pub turns: Turns,
-    /// How loud each channel speaks, in LUFS; none where nobody does. [`crate::level::gains`] takes it.
-    pub loudness_lufs: Vec<Option<f32>>,
     /// Packets that could not be decoded and are silent.
     pub damaged_packets: u64,
 }
@@ -37,21 +34,13 @@ fn whole(source: Box<dyn Source>, pulse: &Pulse) -> Result<Analysis, PlayerError
     let facts = decoder.facts().clone();
     let mut peaks = PeaksBuilder::new(facts.channels, facts.sample_rate_hz);
     let mut turns = TurnsBuilder::new(facts.channels, facts.sample_rate_hz);
-    let mut loudness = Loudness::new(facts.sample_rate_hz, usize::from(facts.channels))?;
     let mut block = Vec::new();
     while decoder.read(&mut block)? > 0 {
         peaks.push(&block);
         turns.push(&block);
-        loudness.push(&block);
         block.clear();
     }
     let damaged_packets = decoder.damaged_packets();
     // Six hours of speech are looked through once more here, which takes what it takes and comes to its end.
-    Ok(pulse.rest(|| Analysis {
-        facts,
-        peaks: peaks.finish(),
-        turns: turns.finish(),
-        loudness_lufs: loudness.lufs().collect(),
-        damaged_packets,
-    }))
+    Ok(pulse.rest(|| Analysis { facts, peaks: peaks.finish(), turns: turns.finish(), damaged_packets }))
 }

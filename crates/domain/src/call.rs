@@ -128,22 +128,30 @@ pub enum Outcome {
     Other,
 }
 
+/// Bytes of the longest word that says something.
+const LONGEST_STATUS: usize = 11;
+
 impl Outcome {
     /// Reads the CRM's free-text vocabulary (`processed` is a completed call whose text is ready).
     pub fn of(status: Option<&str>, duration_s: Option<i64>) -> Self {
-        let Some(status) = status else { return Self::Other };
-        match status.to_ascii_lowercase().replace('_', "-").as_str() {
-            "completed" | "processed" | "ended" | "recorded" | "connected" => {
+        let status = status.unwrap_or_default().as_bytes();
+        let mut word = [0; LONGEST_STATUS];
+        let Some(word) = word.get_mut(..status.len()) else { return Self::Other };
+        for (to, from) in word.iter_mut().zip(status) {
+            *to = if *from == b'_' { b'-' } else { from.to_ascii_lowercase() };
+        }
+        match &*word {
+            b"completed" | b"processed" | b"ended" | b"recorded" | b"connected" => {
                 if duration_s == Some(0) {
                     Self::Missed
                 } else {
                     Self::Answered
                 }
             }
-            "no-answer" | "missed" | "canceled" | "cancelled" => Self::Missed,
-            "busy" => Self::Busy,
-            "failed" => Self::Failed,
-            "initiated" | "ringing" | "in-progress" | "streaming" | "queued" => Self::Live,
+            b"no-answer" | b"missed" | b"canceled" | b"cancelled" => Self::Missed,
+            b"busy" => Self::Busy,
+            b"failed" => Self::Failed,
+            b"initiated" | b"ringing" | b"in-progress" | b"streaming" | b"queued" => Self::Live,
             _ => Self::Other,
         }
     }

@@ -1,7 +1,12 @@
 //! Phone numbers: one form to compare, one to read. `phonenumber` (a port of Google's libphonenumber) knows the
 //! world's numbering plans; a plan of our own would be wrong for the first foreign caller.
 
+use compact_str::CompactString;
 use phonenumber::{Mode, PhoneNumber, country};
+use smallvec::{SmallVec, smallvec};
+
+/// What one number is found by. A sync makes some for each call: none of it lies on the heap.
+pub type SearchKeys = SmallVec<[CompactString; 3]>;
 
 /// The country's code.
 pub(crate) const ISRAEL: &str = "972";
@@ -28,7 +33,7 @@ pub fn display(text: &str) -> String {
 /// Digits by which a number is found, longest first: international, national (`0505550142`) and the last seven, which
 /// match whatever the area code. Of an Israeli number's international form only the `972` is told: what follows it is
 /// the national form without its nought. Empty for what is not a number.
-pub fn search_keys(text: &str) -> Vec<String> {
+pub fn search_keys(text: &str) -> SearchKeys {
     if let Some(keys) = israeli_keys(text) {
         return keys;
     }
@@ -37,23 +42,23 @@ pub fn search_keys(text: &str) -> Vec<String> {
             digits(&number.format().mode(Mode::E164).to_string()),
             digits(&number.format().mode(Mode::National).to_string()),
         ),
-        None if text.chars().any(char::is_alphabetic) => return Vec::new(),
-        None => (digits(text), String::new()),
+        None if text.chars().any(char::is_alphabetic) => return SearchKeys::new(),
+        None => (digits(text), CompactString::default()),
     };
-    let mut keys = Vec::with_capacity(3);
+    let mut keys = SearchKeys::new();
     for key in [&international, &national] {
         if key.len() >= 2 && !keys.contains(key) {
             keys.push(key.clone());
         }
     }
     if international.len() > 7 {
-        keys.push(international[international.len() - 7..].to_owned());
+        keys.push(international[international.len() - 7..].into());
     }
     keys
 }
 
 /// Nearly every number is Israeli, and written in a form that says so: these need no numbering plan.
-fn israeli_keys(text: &str) -> Option<Vec<String>> {
+fn israeli_keys(text: &str) -> Option<SearchKeys> {
     let is_plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ' ' | '.' | '(' | ')');
     let number = text.trim();
     let (number, has_plus) = number.strip_prefix('+').map_or((number, false), |rest| (rest, true));
@@ -69,11 +74,12 @@ fn israeli_keys(text: &str) -> Option<Vec<String>> {
         _ => return None,
     };
     let last = subscriber.len() - 7;
-    Some(vec![["0", subscriber].concat(), subscriber[last..].to_owned(), ISRAEL.to_owned()])
+    let national = CompactString::const_new("0") + subscriber;
+    Some(smallvec![national, subscriber[last..].into(), ISRAEL.into()])
 }
 
 /// The ASCII digits of a text, in order.
-pub fn digits(text: &str) -> String {
+pub fn digits(text: &str) -> CompactString {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
@@ -83,9 +89,9 @@ mod tests {
 
     #[test]
     fn every_way_of_writing_one_number_has_the_same_keys() {
-        let keys = vec!["0505550142".to_owned(), "5550142".into(), "972".into()];
+        let keys = ["0505550142", "5550142", "972"];
         for text in ["050-555-0142", "+972505550142", "972505550142", "+972 50 555 0142"] {
-            assert_eq!(search_keys(text), keys, "{text}");
+            assert_eq!(search_keys(text).as_slice(), keys, "{text}");
         }
     }
 
@@ -101,7 +107,7 @@ mod tests {
         assert_eq!(display("anonymous"), "anonymous");
         assert_eq!(display("*2700"), "*2700");
         assert!(search_keys("anonymous").is_empty());
-        assert_eq!(search_keys("*2700"), vec!["2700".to_owned()]);
+        assert_eq!(search_keys("*2700").as_slice(), ["2700"]);
         assert_eq!(display(""), "");
         assert!(search_keys(&"9".repeat(500)).iter().all(|k| k.len() <= 500));
     }

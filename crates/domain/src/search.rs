@@ -15,7 +15,9 @@ mod vocabulary;
 use std::cell::RefCell;
 use std::collections::HashSet;
 
+use compact_str::CompactString;
 pub use query::{QueryWord, query_words};
+use smallvec::SmallVec;
 
 use crate::phone;
 use fold::{Folded, Key};
@@ -41,7 +43,7 @@ pub fn visit_row(names: &[&str], texts: &[&str], numbers: &[&str], mut visit: im
     with_folded(names, texts, |folded| folded.visit(&numbers, &mut |word| visit(word)));
 }
 
-fn keys_of(numbers: &[&str]) -> Vec<String> {
+fn keys_of(numbers: &[&str]) -> SmallVec<[CompactString; 9]> {
     numbers.iter().flat_map(|number| phone::search_keys(number)).collect()
 }
 
@@ -50,7 +52,7 @@ struct FoldedRow<'f> {
     of_names: &'f Folded,
     of_texts: &'f Folded,
     /// Of the names' words.
-    keys: Vec<Key>,
+    keys: SmallVec<[Key; 4]>,
 }
 
 /// Folds into room that is used again for the next row.
@@ -76,7 +78,7 @@ fn with_folded<T>(names: &[&str], texts: &[&str], work: impl FnOnce(&FoldedRow<'
 }
 
 impl<'f> FoldedRow<'f> {
-    fn visit<'a>(&self, numbers: &'a [String], visit: &mut impl FnMut(&'a str))
+    fn visit<'a>(&self, numbers: &'a [CompactString], visit: &mut impl FnMut(&'a str))
     where
         'f: 'a,
     {

@@ -3,6 +3,7 @@
 //! Niqqud, geresh and gershayim go, final letters become ordinary ones, case goes; maqaf, hyphen, slash and any other
 //! sign part words. What decides about prefixes later is noted on the way: marks, quotes, where a sentence begins.
 
+use compact_str::CompactString;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -354,7 +355,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn phone(&mut self, keys: &[String]) {
+    fn phone(&mut self, keys: &[CompactString]) {
         // What stands before it are prefixes: ל050…
         self.drop_word();
         for key in keys {

@@ -1,12 +1,15 @@
 //! Phone numbers inside texts: `ל-050-555-0142`, `+972 58 555 0108`, `050.555.0142`.
 
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
 use super::fold::is_invisible;
-use crate::phone;
+use crate::phone::{self, SearchKeys};
 
 /// A phone number at the front of a text.
 pub(super) struct Phone {
     /// What it is found by.
-    pub(super) keys: Vec<String>,
+    pub(super) keys: SearchKeys,
     /// How much of the text it takes.
     pub(super) bytes: usize,
 }
@@ -17,9 +20,9 @@ const MOST_DIGITS: usize = 15;
 /// Reads a phone number that begins right here. Dates, order numbers and amounts are none.
 pub(super) fn phone_at(text: &str) -> Option<Phone> {
     let has_plus = text.starts_with('+');
-    let mut digits = String::new();
+    let mut digits = CompactString::default();
     // Where each group of digits ends: in `digits`, in the text.
-    let mut groups: Vec<(usize, usize)> = Vec::new();
+    let mut groups: SmallVec<[(usize, usize); 8]> = SmallVec::new();
     let mut signs = 0;
     let mut in_group = false;
     let mut end = text.len();
@@ -53,12 +56,9 @@ pub(super) fn phone_at(text: &str) -> Option<Phone> {
     }
     (1..=groups.len()).rev().find_map(|count| {
         let (len, bytes) = groups[count - 1];
-        let sizes: Vec<usize> = std::iter::once(0)
-            .chain(groups[..count].iter().map(|(end, _)| *end))
-            .collect::<Vec<_>>()
-            .windows(2)
-            .map(|ends| ends[1] - ends[0])
-            .collect();
+        let starts = std::iter::once(0).chain(groups.iter().map(|(end, _)| *end));
+        let sizes: SmallVec<[usize; 8]> =
+            groups[..count].iter().zip(starts).map(|((end, _), start)| end - start).collect();
         let number = &digits[..len];
         let keys = if has_plus && (8..=MOST_DIGITS).contains(&len) {
             phone::search_keys(&format!("+{number}"))
@@ -98,7 +98,7 @@ mod tests {
         {
             assert_eq!(taken(text), Some(text));
             let keys = phone_at(&format!("{text} ענה")).map(|phone| phone.keys);
-            assert_eq!(keys, Some(vec!["0505550142".to_owned(), "5550142".into(), "972".into()]), "{text}");
+            assert_eq!(keys, Some(phone::search_keys("0505550142")), "{text}");
         }
         assert_eq!(taken("050-555-0150 052-555-0152"), Some("050-555-0150"));
         assert_eq!(taken("555-0142,"), Some("555-0142"));

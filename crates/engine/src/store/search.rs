@@ -16,6 +16,7 @@ mod structure;
 use aftercall_domain::call::Direction;
 use aftercall_domain::search::{QueryWord, index_row, query_words, visit_row};
 use rusqlite::Connection;
+use smallvec::SmallVec;
 
 use super::StoreError;
 use super::list_key::Listed;
@@ -48,16 +49,20 @@ pub(crate) fn mark_of(direction: Direction) -> Option<&'static str> {
 /// What a row is found by: `names` of whom it is about, `texts` about it, `numbers` that belong to it.
 #[derive(Debug, Default)]
 pub(crate) struct Document<'a> {
-    names: Vec<&'a str>,
-    texts: Vec<&'a str>,
-    numbers: Vec<&'a str>,
-    marks: Vec<&'static str>,
+    names: SmallVec<[&'a str; 1]>,
+    texts: SmallVec<[&'a str; 2]>,
+    numbers: SmallVec<[&'a str; 3]>,
+    marks: SmallVec<[&'static str; 3]>,
 }
 
 impl<'a> Document<'a> {
     pub(crate) fn new(names: &[Option<&'a str>], texts: &[Option<&'a str>], numbers: &[Option<&'a str>]) -> Self {
-        let present = |all: &[Option<&'a str>]| all.iter().flatten().copied().collect();
-        Self { names: present(names), texts: present(texts), numbers: present(numbers), marks: Vec::new() }
+        Self {
+            names: names.iter().flatten().copied().collect(),
+            texts: texts.iter().flatten().copied().collect(),
+            numbers: numbers.iter().flatten().copied().collect(),
+            marks: SmallVec::new(),
+        }
     }
 
     /// With marks that filters look for.

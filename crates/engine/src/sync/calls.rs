@@ -22,7 +22,7 @@ use crate::upstream::{CALLS_PAGE_MAX, CallsPage, UpstreamError};
 const CALLS_PAGE_MIN: u32 = 25;
 /// Rows are written when so many bytes of them wait. Every transaction writes most pages of the index of sids, whatever
 /// its size; two of these are in memory at most.
-const BATCH_BYTES: usize = 64 << 20;
+const BATCH_BYTES: usize = 20 << 20;
 /// Rows do not wait longer than this to be written: a person is looking. When the list has been read for long they may
 /// wait for a part of that time: they are old calls by then, far down the list.
 const BATCH_FOR: Duration = Duration::from_secs(2);

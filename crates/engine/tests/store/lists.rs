@@ -287,6 +287,33 @@ fn calls_that_come_late_or_move_are_found_in_the_lists_order_page_by_page() {
 }
 
 #[test]
+fn a_search_meets_every_call_once_where_more_came_between_two_than_there_is_room_for() {
+    with(|tx| {
+        calls::upsert_listed(tx, &[listed(call(1)), listed(call(2))])?;
+        // A hundred within the minute between them, the oldest first: each has to find room below the one before.
+        let between = |n: i64| Call { started_at_ms: Some(NOW_MS - 2 * 60_000 + n), ..call(100 + n) };
+        for n in (1..=50).chain((51..=100).rev()) {
+            calls::upsert(tx, &between(n))?;
+        }
+        let filter = CallsFilter { search: "5550142".into(), ..CallsFilter::default() };
+        for limit in [1, 2, 3, 7] {
+            let (mut met, mut after) = (Vec::new(), None);
+            loop {
+                let page = calls::list(tx, &filter, Span::After(after), limit)?;
+                met.extend(page.rows.into_iter().map(|row| row.call.sid));
+                after = page.next;
+                if after.is_none() || met.len() > 102 {
+                    break;
+                }
+            }
+            assert_eq!(met.len(), 102, "pages of {limit}");
+            assert_eq!(met.into_iter().collect::<BTreeSet<_>>().len(), 102, "pages of {limit}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn counts_stop_at_ten_thousand() {
     with(|tx| {
         for n in 0..10_001 {

@@ -19,10 +19,18 @@ const LEAST_EMPTY: usize = 4;
 pub(super) const HEADER: usize = 4;
 
 /// Appends a number as SQLite writes it: seven bits a byte, the highest first.
+#[inline]
 pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
+    // Nearly all are the distance to the next row.
     if number < 0x80 {
         out.push(number as u8);
-    } else if number < 0x4000 {
+    } else {
+        put_long_varint(out, number);
+    }
+}
+
+fn put_long_varint(out: &mut Vec<u8>, number: u64) {
+    if number < 0x4000 {
         out.extend_from_slice(&[0x80 | (number >> 7) as u8, (number & 0x7f) as u8]);
     } else if number >> 56 != 0 {
         // The ninth byte holds eight bits.
@@ -42,7 +50,16 @@ pub(super) fn put_varint(out: &mut Vec<u8>, number: u64) {
 }
 
 /// Reads a number; `None` where the bytes end before it does.
+#[inline]
 pub(super) fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    if let [byte @ ..0x80, rest @ ..] = *bytes {
+        *bytes = rest;
+        return Some(u64::from(*byte));
+    }
+    take_long_varint(bytes)
+}
+
+fn take_long_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for n in 0..9 {
         let (byte, rest) = bytes.split_first()?;

@@ -119,7 +119,8 @@ fn listing_of(row: &Row<'_>) -> rusqlite::Result<CallListing> {
 
 fn select_listing() -> String {
     format!(
-        "SELECT {LISTED_COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording} FROM call_log c
+        "SELECT {LISTED_COLUMNS}, c.list_key, c.removed_upstream, c.heard, {name}, {recording}, c.rowid AS call_row
+         FROM call_log c
          LEFT JOIN leads l ON l.id = c.lead_id
          LEFT JOIN recordings r ON r.id =
              (SELECT r.id FROM recordings r WHERE r.call_sid = c.call_sid ORDER BY {first} LIMIT 1)",
@@ -265,13 +266,21 @@ pub fn count(conn: &Connection, filter: &CallsFilter) -> Result<Count, StoreErro
 /// # Errors
 /// SQLite's.
 pub fn list(conn: &Connection, filter: &CallsFilter, span: Span, limit: u32) -> Result<Page<CallListing>, StoreError> {
-    let (sql, values) = select_page(conn, filter, span, limit)?;
+    let (sql, values, order) = select_page(conn, filter, span, limit)?;
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query_map(params_from_iter(values), listing_of)?.collect::<Result<Vec<_>, _>>()?;
-    rows.sort_unstable_by_key(|row| Reverse(row.list_key));
-    let is_full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = rows.last().filter(|_| is_full).map(|row| row.list_key);
-    Ok(Page { next, rows })
+    let found =
+        statement.query_map(params_from_iter(values), |row| Ok((row.get::<_, i64>("call_row")?, listing_of(row)?)))?;
+    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+    let is_full = found.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+    // The one that the index met last: where neighbours changed places (`call_rows`) it is not the oldest, and a page
+    // that went on from the oldest could be the same page again.
+    let last = match order {
+        Order::Places => found.iter().min_by_key(|(_, listing)| listing.list_key),
+        Order::Rows => found.iter().max_by_key(|(row, _)| *row),
+    };
+    let next = last.filter(|_| is_full).map(|(_, listing)| listing.list_key);
+    found.sort_unstable_by_key(|(_, listing)| Reverse(listing.list_key));
+    Ok(Page { next, rows: found.into_iter().map(|(_, listing)| listing).collect() })
 }
 
 /// The keys come before the rows: a row that is not shown is not read. The page's few rows come in any order: SQLite
@@ -281,10 +290,10 @@ fn select_page(
     filter: &CallsFilter,
     span: Span,
     limit: u32,
-) -> Result<(String, Vec<Value>), StoreError> {
+) -> Result<(String, Vec<Value>, Order), StoreError> {
     let Matching { from, order, mut values } = matching(conn, filter)?;
     let keys = span.keys(&from, order.key(), order.way(), order.after(), limit, &mut values);
-    Ok((format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values))
+    Ok((format!("{} WHERE {} IN ({keys})", select_listing(), order.column()), values, order))
 }
 
 /// The place of the call that has `skipped` matching calls between it and the place `after`.
@@ -383,7 +392,7 @@ mod tests {
                                 to_ms,
                                 ..CallsFilter::default()
                             };
-                            let (page, values) = select_page(conn, &filter, Span::After(Some(7)), 50)?;
+                            let (page, values, _) = select_page(conn, &filter, Span::After(Some(7)), 50)?;
                             let mut steps = plan(conn, &page, values);
                             let Matching { from, values, .. } = matching(conn, &filter)?;
                             steps.extend(plan(

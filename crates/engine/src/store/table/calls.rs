@@ -127,7 +127,7 @@ pub const LOAD_ROWS: usize = 2_000;
 /// Pages that the writer keeps, KiB. During a load every page of the index of sids is written again and again, which a
 /// million calls fill with 60 MB; between loads it is memory that nobody needs.
 const CACHE_KIB: i64 = 32 << 10;
-const LOAD_CACHE_KIB: i64 = 128 << 10;
+const LOAD_CACHE_KIB: i64 = 112 << 10;
 
 fn keep_pages(conn: &Connection, kib: i64) -> Result<(), StoreError> {
     Ok(conn.pragma_update(None, "cache_size", -kib)?)

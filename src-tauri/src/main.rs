@@ -17,10 +17,6 @@ use clap::Parser;
 
 use crate::shell::Shell;
 
-/// Rows are read on one thread and written on another: the system's allocator keeps a heap for each, and both grow.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Listen back to phone calls.
 #[derive(Parser)]
 #[command(name = "aftercall", version)]

@@ -13,10 +13,6 @@ use clap::Parser;
 use crate::arguments::Arguments;
 use crate::output::Output;
 
-/// Rows are read on one thread and written on another: the system's allocator keeps a heap for each, and both grow.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let output = Output { json: arguments.common.json };

@@ -28,6 +28,7 @@ mod marks;
 mod notes;
 mod offline;
 mod placed;
+pub mod process;
 pub mod profile;
 pub mod report;
 pub mod reports;

@@ -41,6 +41,7 @@ mod sides;
 mod sound;
 pub mod start;
 pub mod storage;
+mod sweeping;
 mod syncing;
 mod tries;
 pub mod twilio;

@@ -480,6 +480,8 @@ export const en = {
   found_start_wrong_passphrase_fix: 'Give this library’s own passphrase.',
   found_start_disk_full: 'The disk is full.',
   found_start_disk_full_fix: 'Free some space.',
+  found_start_read_only: 'The profile’s folder may not be written.',
+  found_start_read_only_fix: 'Let yourself write to the folder and its disk, or open another profile.',
   found_start_other: 'The library could not be opened.',
   found_start_other_fix: 'Copy the report and send it to support.',
   found_key_in_keychain: 'The key is kept by the keychain.',

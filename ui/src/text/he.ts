@@ -474,6 +474,8 @@ export const he: Words = {
   found_start_wrong_passphrase_fix: 'לתת את משפט הסיסמה של הספרייה הזו.',
   found_start_disk_full: 'הדיסק מלא.',
   found_start_disk_full_fix: 'לפנות מקום.',
+  found_start_read_only: 'אין הרשאה לכתוב בתיקיית הפרופיל.',
+  found_start_read_only_fix: 'לאפשר כתיבה בתיקייה ובכונן, או לפתוח פרופיל אחר.',
   found_start_other: 'לא ניתן היה לפתוח את הספרייה.',
   found_start_other_fix: 'להעתיק את הדוח ולשלוח לתמיכה.',
   found_key_in_keychain: 'המפתח שמור במחזיק המפתחות.',

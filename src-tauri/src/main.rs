@@ -33,6 +33,8 @@ struct Arguments {
 mod golden;
 
 fn main() -> tauri::Result<()> {
+    // Before there are threads, and before anything is made. Refused, it is no reason for a person to have no window.
+    let _ = aftercall_app::process::keep_private();
     let arguments = Arguments::parse();
     let shell = Shell::new(arguments.profile.clone());
     if let Some(link) = links::among(arguments.link) {

@@ -15,6 +15,7 @@ import { Changes } from './data/changes';
 import { CallsModel, LeadsModel } from './data/lists.svelte';
 import { Peaks } from './data/peaks.svelte';
 import { Query } from './data/query.svelte';
+import { ViewCounts } from './data/viewCounts.svelte';
 import { Doctor } from './features/doctor/doctor.svelte';
 import { HostError, type Host } from './host';
 import { Keys } from './keys/keys';
@@ -140,6 +141,8 @@ export class App {
   readonly storage: Query<StorageView>;
   /** Views over the calls that a person saved. */
   readonly views: Query<SavedViews>;
+  /** How many calls each of them shows. */
+  readonly viewCounts: ViewCounts;
   /** The page begins anew, over another start of the app. Nothing of this one is kept. */
   reload: () => void = () => window.location.reload();
   #presentAtMs = Date.now();
@@ -175,6 +178,7 @@ export class App {
   constructor(host: Host) {
     this.host = host;
     this.player = new Player(host, this.changes);
+    this.player.rewind = () => this.settings.rewind;
     this.player.onFallback = () => this.announce(this.say('sound_fallback'));
     this.peaks = new Peaks(host);
     this.calls = new CallsModel(host, this.changes, () => this.settings.time_zone);
@@ -184,6 +188,9 @@ export class App {
     this.security = new Query<SecurityView>(this.changes, ['settings', 'account']);
     this.storage = new Query<StorageView>(this.changes, ['recordings', 'listening']);
     this.views = new Query<SavedViews>(this.changes, ['settings', 'account']);
+    this.viewCounts = new ViewCounts(this.changes, (view) =>
+      host.call('calls_window', { filter: this.calls.filterOf(view), offset: 0, limit: 1 }),
+    );
     this.changes.onLocked(() => this.#leave());
     this.changes.onOpen((place) => this.#open(place));
     this.changes.onSync((state) => {

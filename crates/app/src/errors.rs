@@ -173,6 +173,19 @@ impl AppError {
         }
     }
 
+    /// The profile, or the disk that it lies on, may not be written.
+    pub fn is_read_only(&self) -> bool {
+        use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            Self::Store(StoreError::CannotOpen) => true,
+            Self::Store(StoreError::Io(error)) | Self::Profile(ProfileError::Io(error)) => {
+                matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+            }
+            Self::Refused(error) => error.is_read_only(),
+            _ => false,
+        }
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {

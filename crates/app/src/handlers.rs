@@ -42,7 +42,9 @@ pub(crate) fn told(boot: &Boot, command: &str, error: &AppError) -> WireError {
     if let (Boot::Ready(app), true, Code::ServerUnavailable) = (boot, is_listening, error.code()) {
         app.count_shown(503);
     }
-    tracing::warn!(command, code = error.code().as_str(), r#ref, "a command failed");
+    // What has no word of its own can only be understood by its cause.
+    let cause = (error.code() == Code::Internal).then(|| error.to_string());
+    tracing::warn!(command, code = error.code().as_str(), cause, r#ref, "a command failed");
     WireError { code: error.code(), retry_after_ms: error.retry_after_ms(), r#ref }
 }
 

@@ -11,6 +11,7 @@ use aftercall_player::{Phase, Player, Status};
 use tokio::sync::watch;
 
 use crate::errors::AppError;
+use crate::placed;
 use crate::report::Played;
 use crate::sound::{Opened, analysis, open, turns};
 use crate::start::App;
@@ -45,10 +46,12 @@ impl App {
         Ok((opened, silences.into()))
     }
 
-    /// Writes what would be heard into a WAV file, as fast as it can.
+    /// Writes what would be heard into a WAV file, as fast as it can. One that was there is replaced when the new one is
+    /// whole, and only then.
     ///
     /// # Errors
-    /// `NotHere`; `InvalidInput` for a speed, a span or a channel that cannot be meant; `Output`.
+    /// `NotHere`; `InvalidInput` for a speed, a span or a channel that cannot be meant, and for a place that is no file or
+    /// the app's own; `Output`.
     pub async fn render(&self, sid: &CallSid, ask: &PlayAsk, out: PathBuf) -> Result<Played, AppError> {
         let (opened, cuts) = self.to_hear(sid, ask).await?;
         let options = RenderOptions {
@@ -58,7 +61,10 @@ impl App {
             cuts,
             shape: Shape { solo: ask.solo, level: ask.level, ..Shape::default() },
         };
-        let rendered = tokio::task::spawn_blocking(move || write_wav(opened.source, &options, &out));
+        let own = self.own()?;
+        let rendered = tokio::task::spawn_blocking(move || {
+            placed::write_by_name(&out, &own, |part| Ok(write_wav(opened.source, &options, part)?))
+        });
         let rendered = rendered.await.map_err(|_| AppError::Panicked)??;
         Ok(Played {
             media_ms: rendered.media_ms,

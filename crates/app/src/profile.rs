@@ -4,7 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use aftercall_domain::error::Code;
-use aftercall_engine::secrets::{KeyChoice, LIBRARY_FILE, RECORDINGS_FOLDER, SecretsError, destroy_root_key};
+use aftercall_engine::secrets::{
+    self, KeyChoice, LIBRARY_FILE, RECORDINGS_FOLDER, SecretsError, destroy_root_key, private_folder,
+};
+use aftercall_engine::vault;
 use fs4::{FileExt, TryLockError};
 use secrecy::SecretString;
 
@@ -88,9 +91,9 @@ impl ProfileFolder {
     /// # Errors
     /// The file system's.
     pub fn prepare(&self) -> Result<(), ProfileError> {
-        make_private(&self.0)?;
-        make_private(&self.logs())?;
-        make_private(&self.recordings())?;
+        private_folder(&self.0)?;
+        private_folder(&self.logs())?;
+        private_folder(&self.recordings())?;
         Ok(())
     }
 
@@ -124,8 +127,9 @@ impl ProfileFolder {
         self.0.join(WIPE_FILE).exists()
     }
 
-    /// Destroys the key, then removes everything that it sealed. To be called by whoever holds the lock, with the
-    /// library closed. A wipe that is interrupted is finished by the next start. Logs stay: they name nobody.
+    /// Destroys the key, then removes everything that it sealed, and nothing else that lies in the folder. To be called
+    /// by whoever holds the lock, with the library closed. A wipe that is interrupted is finished by the next start. Logs
+    /// stay: they name nobody.
     ///
     /// # Errors
     /// The key's, and then nothing was removed; the file system's.
@@ -140,21 +144,14 @@ impl ProfileFolder {
             fs::remove_file(self.0.join(WIPE_FILE))?;
             return Err(error.into());
         }
+        remove_sealed(&self.0)?;
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
-            // The library, its log, its copies; what was put aside.
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with(LIBRARY_FILE) || name.starts_with(ASIDE_PREFIX) || name == TRIES_FILE {
-                if entry.file_type()?.is_dir() {
-                    fs::remove_dir_all(entry.path())?;
-                } else {
-                    fs::remove_file(entry.path())?;
-                }
+            if is_aside(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_dir() {
+                remove_sealed(&entry.path())?;
+                secrets::forget_marker(&entry.path())?;
+                remove_if_empty(&entry.path())?;
             }
-        }
-        match fs::remove_dir_all(self.recordings()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
         }
         fs::remove_file(self.0.join(WIPE_FILE))?;
         Ok(())
@@ -203,19 +200,28 @@ pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-        builder.mode(0o700);
-        builder.create(folder)?;
-        // A folder that was there already may have been made with a wider mask.
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+/// What a key sealed in a profile, or in what was put aside of one: the library, its log and copies, the recordings.
+fn remove_sealed(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if (secrets::is_of_library(&name) || name == TRIES_FILE) && !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        }
     }
-    #[cfg(not(unix))]
-    builder.create(folder)
+    vault::erase(&folder.join(RECORDINGS_FOLDER))
+}
+
+/// A folder that was made to put a library aside: by its name, which says when.
+fn is_aside(name: &str) -> bool {
+    name.strip_prefix(ASIDE_PREFIX).is_some_and(|when| !when.is_empty() && when.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn remove_if_empty(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The JSON that scripts and the command line rely on. A field is added here only together with `cli.md`'s.
 
 use aftercall_domain::call::Direction;
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::Source;
 use aftercall_domain::recording::{Reason, RecordingState};
 use serde::Serialize;
@@ -440,4 +441,7 @@ pub struct Check {
 pub struct Diagnosis {
     /// Every check.
     pub checks: Vec<Check>,
+    /// The first that failed: the word for scripts, and its cause.
+    #[serde(skip)]
+    pub failure: Option<(Code, String)>,
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::{Arriving, ArrivingCursor};
+use aftercall_engine::secrets;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::{self, Analysis};
 use aftercall_media::{Peaks, Turn, Turns, cuts};
@@ -138,6 +139,12 @@ async fn peaks(library: &Library, id: &RecordingId) -> Result<Peaks, AppError> {
 }
 
 impl App {
+    /// What is never written over.
+    pub(crate) fn own(&self) -> Result<placed::Own, AppError> {
+        let folder = self.0.folder.path().to_owned();
+        Ok(placed::Own { keys: secrets::key_files(&folder, &self.0.key)?, folder })
+    }
+
     /// The first recording of a call.
     pub(crate) async fn recording_of(&self, sid: &CallSid) -> Result<RecordingId, AppError> {
         let asked = sid.clone();
@@ -149,13 +156,12 @@ impl App {
     /// replaced then, and only then.
     ///
     /// # Errors
-    /// `NotHere`; `InvalidInput` for a place that is no file or the profile's own; `Output`.
+    /// `NotHere`; `InvalidInput` for a place that is no file or the app's own; `Output`.
     pub async fn export(&self, sid: &CallSid, out: PathBuf) -> Result<Exported, AppError> {
         let id = self.recording_of(sid).await?;
         let mut source = open(self.library(), &id).await?.source;
-        let profile = self.0.folder.path().to_owned();
-        let written =
-            tokio::task::spawn_blocking(move || placed::write(&out, &profile, |file| copy(&mut source, file)));
+        let own = self.own()?;
+        let written = tokio::task::spawn_blocking(move || placed::write(&out, &own, |file| copy(&mut source, file)));
         written.await.map_err(|_| AppError::Panicked)?
     }
 
@@ -172,10 +178,10 @@ impl App {
     ) -> Result<Exported, AppError> {
         let id = self.recording_of(sid).await?;
         let source = open(self.library(), &id).await?.source;
-        let profile = self.0.folder.path().to_owned();
+        let own = self.own()?;
         let options = RenderOptions { from_ms, to_ms, ..RenderOptions::default() };
         let written = tokio::task::spawn_blocking(move || {
-            placed::write_by_name(&out, &profile, |part| {
+            placed::write_by_name(&out, &own, |part| {
                 write_wav(source, &options, part)?;
                 facts_of(part)
             })
@@ -242,7 +248,6 @@ fn copy(source: &mut Box<dyn Source>, file: &mut File) -> Result<Exported, AppEr
 /// What a clip is, once it is written.
 fn facts_of(file: &Path) -> Result<Exported, AppError> {
     let mut file = File::open(file).map_err(AppError::Output)?;
-    file.sync_all().map_err(AppError::Output)?;
     let mut hash = Sha256::new();
     let mut bytes = 0;
     let mut block = vec![0; COPY_BYTES];

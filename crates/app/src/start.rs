@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_domain::clock::{Clock, SystemClock};
 use aftercall_domain::ids::{CallSid, LeadId};
-use aftercall_engine::queue::repair;
 use aftercall_engine::rotation::{May, open_root_key};
 pub use aftercall_engine::secrets::KeyChoice;
 use aftercall_engine::secrets::{self, KeyPlace, RootKey};
@@ -16,7 +15,7 @@ use aftercall_engine::store::table::{account, profile};
 use aftercall_engine::store::{Store, StoreError};
 use aftercall_engine::sync::{Depth, SyncError, SyncLoop, SyncStatus, TwilioLoop, read_opened, sync_once, sync_twilio};
 use aftercall_engine::upstream::{Crm, Limits, RecordingSource, Sources, Twilio};
-use aftercall_engine::vault::{Swept, Vault};
+use aftercall_engine::vault::{Swept, Unswept, Vault};
 use aftercall_player::OutputChoice;
 use secrecy::SecretString;
 use tokio::sync::{Semaphore, watch};
@@ -35,6 +34,7 @@ use crate::notes::Sending;
 use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env};
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
+use crate::sweeping::Sweeping;
 use crate::{answers, fetch, keys, log, offline, rules, session, storage, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
@@ -298,8 +298,8 @@ pub(crate) struct Inner {
     whole_bodies: Arc<Semaphore>,
     pub(crate) tasks: TaskTracker,
     stop: CancellationToken,
-    /// What the start tidied up, until the doctor has told of it.
-    swept: Mutex<Swept>,
+    /// What the start tidies up, until the doctor has told of it.
+    sweeping: Sweeping,
     /// Held for as long as the app may write.
     _lock: Mutex<Option<WriteLock>>,
 }
@@ -307,7 +307,7 @@ pub(crate) struct Inner {
 impl App {
     async fn start(options: StartOptions) -> Result<Self, AppError> {
         let opened = keys::opened_with_patience(&options, open).await?;
-        let library = Library { store: opened.store, vault: Arc::new(opened.vault), clock: options.clock.clone() };
+        let library = Library { store: opened.store, vault: opened.vault, clock: options.clock.clone() };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let downloads = Downloads::default();
         let deck = match options.access {
@@ -346,9 +346,12 @@ impl App {
             whole_bodies: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             tasks,
             stop,
-            swept: Mutex::new(opened.swept),
+            sweeping: Sweeping::default(),
             _lock: Mutex::new(opened.lock),
         }));
+        if let Some(unswept) = opened.unswept {
+            app.0.sweeping.start(&app, unswept);
+        }
         if access == Access::Window {
             app.0.tasks.spawn(answers::keep_each_minute(app.clone(), app.0.stop.child_token()));
             let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
@@ -618,8 +621,17 @@ impl App {
         self.0.stop.child_token()
     }
 
-    pub(crate) fn take_swept(&self) -> Swept {
-        std::mem::take(&mut *lock(&self.0.swept))
+    /// What the start tidied up, once that is done; told once.
+    pub(crate) async fn take_swept(&self) -> Swept {
+        self.0.sweeping.take().await
+    }
+
+    /// Runs what blocks; the app is not closed before it ends.
+    pub(crate) fn spawn_blocking<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.0.tasks.spawn_blocking(body)
     }
 
     pub(crate) fn library(&self) -> &Library {
@@ -725,9 +737,10 @@ pub(crate) struct Opened {
     key_place: Option<KeyPlace>,
     folder: ProfileFolder,
     store: Store,
-    vault: Vault,
+    vault: Arc<Vault>,
     lock: Option<WriteLock>,
-    swept: Swept,
+    /// Who may write sweeps the vault first.
+    unswept: Option<Unswept>,
 }
 
 /// Folder, lock, key, library, vault, in this order: no key is looked at, and nothing upgraded, in a profile that
@@ -737,7 +750,7 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
     if options.access == Access::Read && folder.has_library() {
         let key = open_root_key(folder.path(), &options.key_choice(), May::Look)?;
         match Store::open_for_reading(&folder.library(), &key.db_key()) {
-            Ok(store) => return with_vault(store, &folder, &key, None, &*options.clock),
+            Ok(store) => return with_vault(store, &folder, &key, None),
             // Nobody has opened it since the update: this process does what the window would do.
             Err(StoreError::NeedsUpgrade) => {}
             Err(error) => return Err(error.into()),
@@ -753,7 +766,7 @@ fn open(options: &StartOptions) -> Result<Opened, AppError> {
     let key = open_root_key(folder.path(), &options.key_choice(), May::Mend)?;
     secrets::tidy(folder.path())?;
     let store = Store::open(&folder.library(), &key.db_key(), &*options.clock)?;
-    with_vault(store, &folder, &key, Some(lock), &*options.clock)
+    with_vault(store, &folder, &key, Some(lock))
 }
 
 fn with_vault(
@@ -761,21 +774,12 @@ fn with_vault(
     folder: &ProfileFolder,
     key: &RootKey,
     lock: Option<WriteLock>,
-    clock: &dyn Clock,
 ) -> Result<Opened, AppError> {
     let name_mac = store.read_blocking(profile::name_mac)?;
-    let vault = Vault::open(&folder.recordings(), &name_mac, key.file_kek())?;
-    // Who may write, and before anything is: a file that is being written looks like one that was left behind.
-    let swept = match &lock {
-        Some(_) => repair::sweep(&store, &vault, clock).unwrap_or_else(|error| {
-            // A folder that cannot be read is no reason not to open the library; the doctor looks at it.
-            tracing::warn!(code = error.code().as_str(), %error, "the vault could not be swept");
-            Swept::default()
-        }),
-        None => Swept::default(),
-    };
+    let vault = Arc::new(Vault::open(&folder.recordings(), &name_mac, key.file_kek())?);
+    let unswept = lock.is_some().then(|| vault.before_sweep());
     let key_place = secrets::describe(folder.path())?.place;
-    Ok(Opened { key_place, folder: folder.clone(), store, vault, lock, swept })
+    Ok(Opened { key_place, folder: folder.clone(), store, vault, lock, unswept })
 }
 
 impl From<std::io::Error> for AppError {

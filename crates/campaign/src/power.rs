@@ -2,7 +2,8 @@
 //! a disk that kept only what was synced, and of the rest whatever the seed says.
 //!
 //! The model is harsher than a file system with a journal: each write and each change of a folder that was not synced
-//! may be there or not, independently of the others. What must hold: a file that has its final name is whole.
+//! may be there or not, independently of the others. What must hold: a file that has its final name is whole, and once
+//! its folder was synced after that it is there, with the folders that were made for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,13 +18,16 @@ use crate::{Failure, faults};
 
 const SEEDS: u64 = 2_000;
 const RECORDINGS: usize = 4;
-const CALLS: &str =
-    "openat,open,creat,write,pwrite64,writev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat";
+/// How the name of a file ends that is whole.
+const FINAL: &str = ".rec";
+const CALLS: &str = "openat,open,creat,mkdir,mkdirat,write,pwrite64,writev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat";
 
 /// One operation, by path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Op {
     Create(String),
+    /// A folder.
+    Mkdir(String),
     /// Bytes or length of a file change.
     Write(String),
     /// A file's bytes, or a folder's entries, are on the disk.
@@ -54,7 +58,7 @@ fn read(log: &str, folder: &str) -> Vec<Op> {
 
 fn paths(op: &Op) -> Vec<&str> {
     match op {
-        Op::Create(path) | Op::Write(path) | Op::Sync(path) | Op::Remove(path) => vec![path],
+        Op::Create(path) | Op::Mkdir(path) | Op::Write(path) | Op::Sync(path) | Op::Remove(path) => vec![path],
         Op::Rename(from, to) => vec![from, to],
     }
 }
@@ -71,6 +75,7 @@ fn op(call: &str) -> Option<Op> {
         "openat" | "open" | "creat" if rest.contains("O_CREAT") || name == "creat" => {
             Some(Op::Create(described(rest.rsplit_once(" = ")?.1)?))
         }
+        "mkdir" | "mkdirat" => Some(Op::Mkdir((*quoted.first()?).to_owned())),
         "write" | "pwrite64" | "writev" | "ftruncate" => Some(Op::Write(described(rest.split_once(',')?.0)?)),
         "fsync" | "fdatasync" => Some(Op::Sync(described(rest)?)),
         "rename" | "renameat" | "renameat2" => match quoted.as_slice() {
@@ -99,6 +104,10 @@ enum Entry {
 #[derive(Debug, Default)]
 struct Disk {
     inodes: Vec<Inode>,
+    /// Folders that were made meanwhile: where such an entry is lost, so is all that lies below.
+    made: BTreeSet<String>,
+    /// Files that have their final name and whose folder was synced after that: they must be there.
+    promised: BTreeSet<String>,
     /// As the running system sees it.
     live: BTreeMap<String, usize>,
     /// On the disk for sure.
@@ -134,15 +143,29 @@ impl Disk {
                     self.change(Entry::Set(path.clone(), self.inodes.len() - 1));
                 }
             }
+            Op::Mkdir(path) => {
+                self.made.insert(path.clone());
+                self.inodes.push(Inode::default());
+                self.change(Entry::Set(path.clone(), self.inodes.len() - 1));
+            }
             Op::Write(path) => {
                 if let Some(inode) = self.live.get(path) {
                     self.inodes[*inode].writes += 1;
                 }
             }
-            Op::Sync(path) => match self.live.get(path) {
+            Op::Sync(path) => match self.live.get(path).filter(|_| !self.made.contains(path)) {
                 Some(inode) => self.inodes[*inode].synced = self.inodes[*inode].writes,
                 // A folder.
-                None => self.pending.remove(path).unwrap_or_default().into_iter().for_each(|entry| self.keep(entry)),
+                None => {
+                    for entry in self.pending.remove(path).unwrap_or_default() {
+                        if let Entry::Set(path, _) = &entry
+                            && path.ends_with(FINAL)
+                        {
+                            self.promised.insert(path.clone());
+                        }
+                        self.keep(entry);
+                    }
+                }
             },
             Op::Rename(from, to) => {
                 if let Some(inode) = self.live.get(from).copied() {
@@ -180,7 +203,18 @@ impl Disk {
                 (0..lost).all(|_| rng.random_bool(0.5))
             })
             .collect();
-        self.kept.into_iter().map(|(path, inode)| (path, whole[inode])).collect()
+        let is_reached = |path: &str| {
+            let mut above = parent(path);
+            while !above.is_empty() {
+                if self.made.contains(&above) && !self.kept.contains_key(&above) {
+                    return false;
+                }
+                above = parent(&above);
+            }
+            true
+        };
+        let kept = self.kept.iter().filter(|(path, _)| is_reached(path));
+        kept.map(|(path, inode)| (path.clone(), whole[*inode])).collect()
     }
 }
 
@@ -191,8 +225,12 @@ fn judge(ops: &[Op], seed: u64) -> Vec<String> {
     let moment = rng.random_range(0..=ops.len());
     let mut disk = Disk::default();
     ops[..moment].iter().for_each(|op| disk.apply(op));
-    let broken = disk.crash(&mut rng).into_iter().filter(|(path, is_whole)| path.ends_with(".rec") && !is_whole);
-    broken.map(|(path, _)| format!("seed {seed}, after {moment} operations: {path} is not whole")).collect()
+    let promised = disk.promised.clone();
+    let left = disk.crash(&mut rng);
+    let lost = promised.iter().filter(|path| !left.iter().any(|(here, _)| here == *path)).map(|path| (path, "is lost"));
+    let broken = left.iter().filter(|(path, is_whole)| path.ends_with(FINAL) && !is_whole);
+    let broken = broken.map(|(path, _)| (path, "is not whole"));
+    lost.chain(broken).map(|(path, what)| format!("seed {seed}, after {moment} operations: {path} {what}")).collect()
 }
 
 /// Nothing may be written to a file that has its final name.
@@ -256,7 +294,9 @@ pub(crate) fn row(plan: &Plan) -> Result<Row, Failure> {
 mod tests {
     use super::*;
 
-    const LOG: &str = r#"7 openat(AT_FDCWD</w>, "/p/recordings/ab/x.part", O_WRONLY|O_CREAT|O_EXCL, 0600) = 9</p/recordings/ab/x.part>
+    const LOG: &str = r#"7 mkdir("/p/recordings/ab", 0700) = 0
+7 fsync(8</p/recordings>) = 0
+7 openat(AT_FDCWD</w>, "/p/recordings/ab/x.part", O_WRONLY|O_CREAT|O_EXCL, 0600) = 9</p/recordings/ab/x.part>
 7 write(9</p/recordings/ab/x.part>, "REC1"..., 64) = 64
 8 pwrite64(5</p/library.db-wal>, "..", 4096, 0) = 4096
 7 write(9</p/recordings/ab/x.part>, "abc"..., 65564 <unfinished ...>
@@ -276,6 +316,8 @@ mod tests {
     fn a_log_is_read_by_path_where_calls_end_and_failures_are_none() {
         let file = || "/p/recordings/ab/x.part".to_owned();
         let expected = [
+            Op::Mkdir("/p/recordings/ab".into()),
+            Op::Sync("/p/recordings".into()),
             Op::Create(file()),
             Op::Write(file()),
             Op::Write(file()),
@@ -291,11 +333,18 @@ mod tests {
         let ops = read(LOG, "/p/recordings");
         assert_eq!(wrong(&ops), 0);
         let mut without = ops.clone();
-        without.remove(3);
+        without.remove(5);
         assert!(wrong(&without) > 50, "a model that cannot fail proves nothing");
         let mut late = ops;
-        late.swap(3, 4);
+        late.swap(5, 6);
         assert!(wrong(&late) > 20);
+    }
+
+    #[test]
+    fn a_folder_whose_entry_was_not_synced_takes_its_file_with_it() {
+        let mut ops = read(LOG, "/p/recordings");
+        ops.remove(1);
+        assert!(wrong(&ops) > 50);
     }
 
     #[test]

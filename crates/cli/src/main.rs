@@ -14,6 +14,10 @@ use crate::arguments::Arguments;
 use crate::output::Output;
 
 fn main() -> ExitCode {
+    if let Err(error) = aftercall_app::process::keep_private() {
+        eprintln!("core dumps cannot be switched off: {}", error.kind());
+        return ExitCode::FAILURE;
+    }
     let arguments = Arguments::parse();
     let output = Output { json: arguments.common.json };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

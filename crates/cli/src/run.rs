@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use aftercall_app::keys::{self, NewPlace};
 use aftercall_app::listen::PlayAsk;
-use aftercall_app::report::CheckStatus;
 use aftercall_app::reports::{AppointmentsAsk, CallsAsk, LeadsAsk};
 use aftercall_app::start::{Access, App, Boot, StartOptions, SyncedAll};
 use aftercall_app::storage::LimitsAsk;
@@ -36,19 +35,14 @@ pub async fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
                 mend(&options(Access::Write)).await?;
             }
             let diagnosis = doctor::diagnose(&options(Access::Read)).await;
-            let failed = diagnosis.checks.iter().any(|check| check.status == CheckStatus::Fail);
-            if !failed {
+            let Some((code, message)) = diagnosis.failure.clone() else {
                 return output.answer(&diagnosis, human::diagnosis);
-            }
+            };
             if !output.json {
                 output.answer(&diagnosis, human::diagnosis)?;
             }
-            Err(Failure {
-                // The object stands as it is: each check carries its own cause.
-                code: Code::Internal,
-                message: "a check failed".into(),
-                partly: Some(as_value(&diagnosis)),
-            })
+            // The object stands as it is: each check carries its own cause.
+            Err(Failure { code, message, partly: Some(as_value(&diagnosis)) })
         }
         Command::Db { what } => {
             let report = match what {

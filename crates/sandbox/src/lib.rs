@@ -21,6 +21,7 @@ mod routes;
 mod script;
 mod server;
 mod session;
+mod texts;
 mod twilio;
 mod world;
 

@@ -75,6 +75,16 @@ pub(crate) enum Step {
     ExpireSession,
     /// Whoever changes something must send the token that was given last, and it is good once.
     NeedCsrf,
+    /// Other words in place of the invented people's.
+    Texts(Texts),
+}
+
+/// Words that take the place of others, in these fields of every object: all fields of an object have the same ones, and
+/// an object has them in every answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Texts {
+    pub fields: Vec<String>,
+    pub with: Vec<String>,
 }
 
 /// How a body is packed.
@@ -257,7 +267,20 @@ fn read_step(step: &Value) -> Result<Step, String> {
         "portal" => yes(Step::Portal),
         "need_csrf" => yes(Step::NeedCsrf),
         "expire_session" => yes(Step::ExpireSession),
+        "texts" => read_texts(value).map(Step::Texts),
         _ => Err(format!("unknown step \"{name}\"")),
+    }
+}
+
+/// `{"fields": ["summary"], "with": ["one", "two"]}`
+fn read_texts(value: &Value) -> Result<Texts, String> {
+    let list = |key: &str| -> Option<Vec<String>> {
+        let list = value.get(key)?.as_array()?.iter().map(|one| one.as_str().map(str::to_owned));
+        list.collect::<Option<Vec<_>>>().filter(|list| !list.is_empty())
+    };
+    match (list("fields"), list("with")) {
+        (Some(fields), Some(with)) => Ok(Texts { fields, with }),
+        _ => Err("\"texts\" needs lists of texts \"fields\" and \"with\"".to_owned()),
     }
 }
 
@@ -381,6 +404,7 @@ mod tests {
             (r#"[{"match": {}, "percent": 101, "do": []}]"#, "\"percent\" is at most 100"),
             (r#"[{"match": {}, "do": [], "one_of": [[]]}]"#, "\"do\" must be"),
             (r#"[{"match": {}, "do": [{"chunked": "badly"}]}]"#, "\"chunked\" must be"),
+            (r#"[{"match": {}, "do": [{"texts": {"fields": ["a"], "with": []}}]}]"#, "\"texts\" needs"),
         ] {
             let error = Script::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
@@ -395,8 +419,9 @@ mod tests {
             {"content_range": "bytes 0-1/2"}, {"body": "x"}, {"html": true}, {"redirect": "http://127.0.0.1/"},
             {"gzip_bomb_bytes": 10}, {"expire_session": true}, {"body_hex": "00ff"}, {"gzip": true}, {"chunked": true},
             {"fill": {"head": "[", "unit": "1,", "times": 3, "tail": "1]"}}, {"add_header": ["X-A", "b"]},
-            {"portal": true}, {"zstd_bomb_bytes": 9}, {"br_bomb_bytes": 9}, {"need_csrf": true}, {"chunked": "no_end"}]}]"#;
+            {"portal": true}, {"zstd_bomb_bytes": 9}, {"br_bomb_bytes": 9}, {"need_csrf": true}, {"chunked": "no_end"},
+            {"texts": {"fields": ["name"], "with": ["x"]}}]}]"#;
         let script = Script::parse(text).unwrap();
-        assert_eq!(script.steps_for(&mut [Turn::default()], &asked("GET", 0, 1)).len(), 24);
+        assert_eq!(script.steps_for(&mut [Turn::default()], &asked("GET", 0, 1)).len(), 25);
     }
 }

@@ -74,10 +74,14 @@ export class CallsModel {
       this.#show({ ...this.filter, from_ms }, this.beside);
   }
 
+  /** What a saved view asks for today. */
+  filterOf({ days, filter }: SavedView): CallsFilter {
+    const from_ms = days === null ? filter.from_ms : this.#since(days);
+    return { ...EVERYTHING, ...filter, from_ms };
+  }
+
   show(view: SavedView): void {
-    const { days } = view;
-    const from_ms = days === null ? view.filter.from_ms : this.#since(days);
-    this.#show({ ...EVERYTHING, ...view.filter, from_ms }, { days, leadName: null });
+    this.#show(this.filterOf(view), { days: view.days, leadName: null });
     this.saved = view.id;
   }
 

@@ -9,6 +9,26 @@ export function isolated(text: string): string {
   return `${LRI}${text}${PDI}`;
 }
 
+/**
+ * A stranger's words within a sentence of ours, in their own direction: whatever letters turn their line round, the sentence
+ * stays as it is. What would end the isolate early, or the line, is left out; what was left open is closed.
+ */
+export function apart(words: string): string {
+  let open = 0;
+  let kept = '';
+  for (const letter of words) {
+    if (letter === '\u2069') {
+      if (open === 0) continue;
+      open -= 1;
+    } else if ('\u2066\u2067\u2068'.includes(letter)) {
+      open += 1;
+    }
+    // eslint-disable-next-line no-control-regex -- they end a paragraph, and every isolate with it
+    kept += /[\n\r\u001c-\u001e\u0085\u2029]/.test(letter) ? ' ' : letter;
+  }
+  return `\u2068${kept}${'\u2069'.repeat(open)}\u2069`;
+}
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 

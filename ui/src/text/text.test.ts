@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { en, type Word } from './en';
-import { clock, Format, isolated, speedText } from './format';
+import { apart, clock, Format, isolated, speedText } from './format';
 import { he } from './he';
 import { say, WORDS } from './message';
 
@@ -118,5 +118,15 @@ describe('format', () => {
 
   it('groups the digits of a count', () => {
     expect(il.count(1_204_318)).toBe('1,204,318');
+  });
+});
+
+describe('words of strangers in a sentence', () => {
+  it('can neither end their isolate nor leave one open', () => {
+    expect(apart('יעל')).toBe('\u2068יעל\u2069');
+    expect(apart('a\u2069\u2069b')).toBe('\u2068ab\u2069');
+    expect(apart('\u2067\u2068open')).toBe('\u2068\u2067\u2068open\u2069\u2069\u2069');
+    expect(apart('\u2066whole\u2069 \u202eturned')).toBe('\u2068\u2066whole\u2069 \u202eturned\u2069');
+    expect(apart('two\nlines\u2029here')).toBe('\u2068two lines here\u2069');
   });
 });

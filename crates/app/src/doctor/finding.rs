@@ -1,6 +1,8 @@
 //! Everything that the doctor can find, with its cause and one fix. The sentences here are the command line's and the
 //! report's; the window has its own for the same words, in Hebrew and English.
 
+use aftercall_domain::error::Code;
+
 use crate::report::{Check, CheckStatus};
 
 /// Declares the findings: which check finds it, how bad it is, its word, its cause, and what to do. A fix that begins
@@ -60,6 +62,8 @@ findings! {
         StartWrongPassphrase "start_wrong_passphrase" Fail "that is not the passphrase of this profile"
             "give the profile's own passphrase"
         StartDiskFull "start_disk_full" Fail "the disk is full" "make room on the disk"
+        StartReadOnly "start_read_only" Fail "the profile's folder may not be written"
+            "let yourself write to the folder and its disk, or name another profile"
         StartOther "start_other" Fail "the library could not be opened ({what})"
             "look into the log in the profile's folder"
     ;
@@ -223,6 +227,38 @@ impl Finding {
         Found { what: Some(what.into()), ..self.into() }
     }
 
+    /// The word for scripts, where a check failed by it.
+    pub fn code(self) -> Code {
+        match self {
+            Self::StartNoKeychain => Code::NoKeychain,
+            Self::StartKeyLost => Code::KeyLost,
+            Self::StartTooNew => Code::StoreTooNew,
+            Self::StartInUse => Code::ProfileInUse,
+            Self::StartLocked => Code::Locked,
+            Self::StartWrongPassphrase | Self::TwilioBadKey => Code::WrongPassword,
+            Self::StartDiskFull => Code::DiskFull,
+            Self::StartReadOnly
+            | Self::PermissionsOpen
+            | Self::ClockBehind
+            | Self::ClockAhead
+            | Self::ClockImpossible => Code::InvalidInput,
+            Self::StartDamaged
+            | Self::DatabaseBroken
+            | Self::DatabaseUnreadable
+            | Self::IndexesMissing
+            | Self::CalendarIdNoIndex
+            | Self::CalendarIdMissing
+            | Self::ForeignKeysDangling => Code::StoreDamaged,
+            Self::RecordingsMissing | Self::RecordingsDamaged => Code::Damaged,
+            Self::TlsUntrusted | Self::GatewayShown => Code::ServerUnavailable,
+            Self::SessionEnded => Code::LoginExpired,
+            Self::SessionForbidden | Self::TwilioForbidden => Code::Forbidden,
+            Self::AudioRefused => Code::NoOutputDevice,
+            // What is well or only a warning is nobody's failure; what else there is, is ours.
+            _ => Code::Internal,
+        }
+    }
+
     /// There is something to do about it.
     pub fn has_fix(self) -> bool {
         !self.words().1.is_empty()
@@ -266,6 +302,16 @@ mod tests {
                 assert!(!text.is_empty() && !text.contains("{n}") && !text.contains("auto:"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_failed_check_has_a_word_of_its_own() {
+        let internal: Vec<_> = Finding::ALL
+            .iter()
+            .filter(|finding| finding.status() == CheckStatus::Fail && finding.code() == Code::Internal)
+            .map(|finding| finding.as_str())
+            .collect();
+        assert_eq!(internal, ["start_other", "panicked"]);
     }
 
     #[test]

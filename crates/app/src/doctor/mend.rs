@@ -177,7 +177,7 @@ async fn of_app(app: &App, mending: &mut Mending) -> Result<(), AppError> {
     }
     let lost = library::lost(app.library(), true).await?;
     // The start, which was this command's own, has swept the vault and asked for what was gone.
-    let swept = if downloads.is_running() { Swept::default() } else { app.take_swept() };
+    let swept = if downloads.is_running() { Swept::default() } else { app.take_swept().await };
     let mut again = swept.missing.len() as u64;
     for id in lost.missing.iter().chain(&lost.damaged) {
         let asked = if downloads.is_running() {

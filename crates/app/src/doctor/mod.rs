@@ -23,7 +23,7 @@ pub use self::mend::{Mended, Mending, mend};
 
 use crate::errors::AppError;
 use crate::profile::ProfileFolder;
-use crate::report::Diagnosis;
+use crate::report::{CheckStatus, Diagnosis};
 use crate::start::{App, Boot, StartOptions};
 
 /// No step takes longer.
@@ -93,7 +93,7 @@ impl Step {
 /// What is looked at: a profile, and the app over it where it opened.
 pub struct Patient<'a> {
     app: Option<&'a App>,
-    refusal: Option<Code>,
+    refusal: Option<AppError>,
     options: &'a StartOptions,
 }
 
@@ -102,9 +102,7 @@ impl<'a> Patient<'a> {
     pub fn of(boot: &'a Boot) -> Self {
         match boot {
             Boot::Ready(app) => Self { app: Some(app), refusal: None, options: app.options() },
-            Boot::Refused(refusal) => {
-                Self { app: None, refusal: Some(refusal.to_error().code()), options: refusal.options() }
-            }
+            Boot::Refused(refusal) => Self { app: None, refusal: Some(refusal.to_error()), options: refusal.options() },
         }
     }
 
@@ -137,7 +135,7 @@ impl<'a> Patient<'a> {
     }
 
     fn start(&self) -> Found {
-        match self.refusal {
+        match self.refusal.as_ref().map(AppError::code) {
             None => Finding::StartOk.into(),
             Some(Code::NoKeychain) => Finding::StartNoKeychain.into(),
             Some(Code::KeyLost) => Finding::StartKeyLost.into(),
@@ -147,6 +145,7 @@ impl<'a> Patient<'a> {
             Some(Code::Locked) => Finding::StartLocked.into(),
             Some(Code::WrongPassword) => Finding::StartWrongPassphrase.into(),
             Some(Code::DiskFull) => Finding::StartDiskFull.into(),
+            Some(_) if self.refusal.as_ref().is_some_and(AppError::is_read_only) => Finding::StartReadOnly.into(),
             Some(code) => Finding::StartOther.because(code.as_str()),
         }
     }
@@ -171,12 +170,14 @@ fn key(options: &StartOptions) -> Found {
 pub async fn diagnose(options: &StartOptions) -> Diagnosis {
     let boot = Boot::start(options.clone()).await;
     let patient = Patient::of(&boot);
-    let mut checks = Vec::new();
+    let mut found = Vec::new();
     for step in Step::ALL {
-        checks.extend(patient.look(step).await.iter().map(Found::to_check));
+        found.extend(patient.look(step).await);
     }
     boot.close().await;
-    Diagnosis { checks }
+    let failed = found.iter().find(|found| found.finding.status() == CheckStatus::Fail);
+    let failure = failed.map(|failed| (failed.finding.code(), failed.to_check().cause));
+    Diagnosis { checks: found.iter().map(Found::to_check).collect(), failure }
 }
 
 impl std::str::FromStr for Step {

@@ -127,10 +127,10 @@ impl App {
         let sids = ask.sids.iter().flatten().map(|sid| sid.parse()).collect::<Result<Vec<CallSid>, _>>()?;
         let time_zone = settings::read(self.store()).await?.time_zone;
         let Some(out) = self.desktop()?.save_as(names::clean(&ask.name), "csv").await else { return Ok(nothing()) };
-        let (profile, store) = (self.0.folder.path().to_owned(), self.store().clone());
+        let (own, store) = (self.own()?, self.store().clone());
         let place = out.clone();
         let written = tokio::task::spawn_blocking(move || {
-            placed::write(&place, &profile, |file| {
+            placed::write(&place, &own, |file| {
                 let mut table = BufWriter::new(file);
                 csv::head(&mut table, &ask.heads).map_err(AppError::Output)?;
                 let mut row = |listing: &CallListing| {

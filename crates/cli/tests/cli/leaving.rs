@@ -49,3 +49,36 @@ fn for_a_person_logout_says_what_stays() {
     let told = world.told(&["logout"]);
     assert_eq!((told.code, told.stdout.trim_end()), (0, "Signed out; the library stays on this device"));
 }
+
+#[test]
+fn a_wipe_leaves_what_somebody_else_put_into_the_folder() {
+    let world = World::small().synced();
+    world.run(&["fetch", &world.call(0)]).ok();
+    let theirs = ["recordings/holiday.mp3", "recordings/music/a.rec", "library.db.notes", "aside-trip/photo", "letter"];
+    for name in theirs {
+        let path = world.profile().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "theirs").unwrap();
+    }
+    assert_eq!(world.run(&["logout", "--wipe"]).ok(), json!({"wiped": true}));
+    for name in theirs {
+        assert_eq!(std::fs::read_to_string(world.profile().join(name)).unwrap(), "theirs", "{name}");
+    }
+    for name in ["library.db", "library.db-wal", "profile.json"] {
+        assert!(!world.profile().join(name).exists(), "{name}");
+    }
+    // What is left is no data of a lost key: the profile begins anew.
+    assert_eq!(world.run(&["calls"]).ok()["total"], 0);
+}
+
+#[test]
+fn a_wipe_takes_what_was_put_aside_along() {
+    let world = World::small().synced();
+    world.run(&["fetch", &world.call(0)]).ok();
+    std::fs::remove_file(world.path("root.key")).unwrap();
+    let aside = world.run(&["key", "anew"]).ok()["aside"].as_str().unwrap().to_owned();
+    assert!(std::path::Path::new(&aside).join("library.db").exists());
+    world.login();
+    world.run(&["logout", "--wipe"]).ok();
+    assert!(!std::path::Path::new(&aside).exists());
+}

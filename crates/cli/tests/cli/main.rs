@@ -11,6 +11,8 @@ mod hostile;
 mod keys;
 mod leaving;
 mod notes;
+#[cfg(unix)]
+mod private;
 mod recordings;
 mod records;
 mod storage;

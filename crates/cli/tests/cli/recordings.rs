@@ -148,3 +148,55 @@ fn an_export_replaces_a_file_whole_or_not_at_all_and_nothing_else() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
     world.run(&["calls"]).ok();
 }
+
+#[cfg(unix)]
+#[test]
+fn neither_play_nor_export_writes_over_anything_of_the_apps_own_by_whatever_name() {
+    let world = World::small().synced();
+    let sid = world.call(0);
+    world.run(&["fetch", &sid]).ok();
+    let below = |folder: &std::path::Path| -> Vec<std::path::PathBuf> {
+        let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    };
+    let links = world.path("links");
+    std::fs::create_dir(&links).unwrap();
+    let mut own = below(&world.profile());
+    assert!(own.iter().any(|path| path.extension().is_some_and(|ending| ending == "rec")), "{own:?}");
+    own.push(world.path("root.key"));
+    let mut places = vec![world.profile().join("new.wav"), world.profile().join("recordings/new.wav")];
+    std::os::unix::fs::symlink(world.profile(), links.join("profile")).unwrap();
+    places.push(links.join("profile/library.db"));
+    for (n, path) in own.iter().enumerate() {
+        let (soft, hard) = (links.join(format!("soft-{n}")), links.join(format!("hard-{n}")));
+        std::os::unix::fs::symlink(path, &soft).unwrap();
+        std::fs::hard_link(path, &hard).unwrap();
+        places.extend([path.clone(), soft, hard]);
+    }
+    let before: Vec<_> = own.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    for place in &places {
+        for what in ["play", "export"] {
+            let refused = world.run(&[what, &sid, "--out", text(place)]);
+            assert_eq!(refused.error(), "invalid_input", "{what} {place:?}");
+        }
+    }
+    let after: Vec<_> = own.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    // The key's file has been asked for by every run, and the log may have grown; nothing is anybody else's bytes.
+    for (path, (before, after)) in own.iter().zip(before.iter().zip(&after)) {
+        assert!(after.starts_with(before) || path.extension().is_some_and(|ending| ending == "db-shm"), "{path:?}");
+    }
+    let beside = below(&world.profile()).into_iter().filter(|path| !own.contains(path));
+    let beside: Vec<_> = beside.filter(|path| !path.to_string_lossy().contains("library.db-")).collect();
+    assert!(beside.is_empty(), "left beside them: {beside:?}");
+    world.run(&["verify"]).ok();
+    let out = world.path("heard.wav");
+    std::fs::write(&out, "what was here").unwrap();
+    world.run(&["play", &sid, "--out", text(&out)]).ok();
+    assert_eq!(&std::fs::read(&out).unwrap()[..4], b"RIFF");
+}

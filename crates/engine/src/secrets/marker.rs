@@ -161,33 +161,48 @@ pub(crate) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
         Err(error) => return Err(error),
     };
     for entry in entries {
-        let name = entry?.file_name();
-        let name = name.to_string_lossy();
-        if name.strip_prefix(LIBRARY_FILE).is_some_and(|rest| !rest.starts_with(".part")) {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if is_of_library(&name) && !name[LIBRARY_FILE.len()..].starts_with(".part") {
             return Ok(true);
         }
     }
-    holds_a_file(&profile_dir.join(RECORDINGS_FOLDER))
+    crate::vault::holds_sealed(&profile_dir.join(RECORDINGS_FOLDER))
 }
 
-fn holds_a_file(folder: &Path) -> io::Result<bool> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        if !entry.file_type()?.is_dir() || holds_a_file(&entry.path())? {
-            return Ok(true);
+/// Whether a file of a profile, by its name, is the library, its log, or a copy that was made of it: what the key seals.
+pub fn is_of_library(name: &str) -> bool {
+    const ENDINGS: [&str; 7] = ["-wal", "-shm", "-journal", ".part", ".before-upgrade-", ".restored-part", ".corrupt-"];
+    name.strip_prefix(LIBRARY_FILE)
+        .is_some_and(|rest| rest.is_empty() || ENDINGS.iter().any(|ending| rest.starts_with(ending)))
+}
+
+/// Makes the folder, with what is missing above it, so that it is there after a loss of power, and shuts it to everybody
+/// but its owner: also one that was there already.
+///
+/// # Errors
+/// The file system's.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !above.is_dir() {
+            private_folder(above)?;
+        }
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt as _;
+            builder.mode(0o700);
+        }
+        match builder.create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            made => made?,
+        }
+        match sync_folder(above) {
+            // One that may be entered and not read cannot be synced either.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
         }
     }
-    Ok(false)
-}
-
-/// Makes the folder, and shuts it to everybody but its owner.
-pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

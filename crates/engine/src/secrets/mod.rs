@@ -23,8 +23,8 @@ use secrecy::SecretString;
 pub use self::envelope::{PASSPHRASE_LETTERS_MIN, check_passphrase};
 pub(crate) use self::keys::random;
 pub use self::keys::{DbKey, FileKek, RootKey};
-pub use self::marker::{KeyPlace, LIBRARY_FILE};
-pub(crate) use self::marker::{holds_data, private_folder, private_new_file, sync_folder};
+pub use self::marker::{KeyPlace, LIBRARY_FILE, is_of_library, private_folder};
+pub(crate) use self::marker::{holds_data, private_new_file, sync_folder};
 pub(crate) use self::ring::{Ring, Slot};
 
 use self::envelope::Envelope;
@@ -410,23 +410,35 @@ pub fn destroy_root_key_in(profile_dir: &Path, choice: &KeyChoice, keychain: Key
         keychain::remove(&chain, &ring::next_entry(&marker.profile))?;
         keychain::remove(&chain, &marker.profile)?;
     }
+    for file in files_of(marker.as_ref(), choice) {
+        key_file::remove(&file)?;
+    }
+    // An envelope goes with the marker.
+    Marker::remove(profile_dir)
+}
+
+/// Files in which the key of a profile may lie, by `choice` or by its marker: nothing else may be written there.
+///
+/// # Errors
+/// As [`describe`].
+pub fn key_files(profile_dir: &Path, choice: &KeyChoice) -> Result<Vec<PathBuf>, SecretsError> {
+    Ok(files_of(Marker::read(profile_dir)?.as_ref(), choice))
+}
+
+fn files_of(marker: Option<&Marker>, choice: &KeyChoice) -> Vec<PathBuf> {
     let mut files = Vec::new();
     if let KeyChoice::File(path) = choice {
         files.push(path.clone());
     }
-    if let Some(marker) = &marker {
+    if let Some(marker) = marker {
         files.extend(marker.key_file.clone());
         files.extend(marker.leftovers.iter().filter_map(|leftover| match leftover {
             Leftover::File(path) => Some(path.clone()),
             Leftover::Keychain => None,
         }));
     }
-    for file in files {
-        key_file::remove(&ring::next_file(&file))?;
-        key_file::remove(&file)?;
-    }
-    // An envelope goes with the marker.
-    Marker::remove(profile_dir)
+    // What a rotation that was cut off left goes first.
+    files.into_iter().flat_map(|file| [ring::next_file(&file), file]).collect()
 }
 
 /// Copies the marker of a profile into another folder, so that what is put aside there can still be opened should its

@@ -22,11 +22,12 @@ pub struct Intake {
 
 impl Vault {
     /// Begins a new file of `total_bytes` for a recording, with a key of its own. What an earlier try left is dropped;
-    /// a whole file of that recording stays until the new one replaces it. Blocks.
+    /// a whole file of that recording stays until the new one replaces it. Blocks, also until the vault was swept.
     ///
     /// # Errors
     /// `Io`, `DiskFull`, `Cipher`.
     pub fn begin(&self, id: &RecordingId, total_bytes: u64) -> Result<Intake, VaultError> {
+        self.wait_until_swept();
         let path = self.layout.file(id);
         self.layout.make_folders(&path)?;
         let seal = Seal::generate(id.as_str())?;
@@ -39,11 +40,12 @@ impl Vault {
     }
 
     /// Goes on with what an earlier run wrote: `file` as [`Intake::keys`] said it. Reads and verifies all of it.
-    /// Blocks.
+    /// Blocks, also until the vault was swept.
     ///
     /// # Errors
     /// `Missing`, `WrongKey`, `Sealed` where there is nothing to go on with: begin anew. `Io`.
     pub fn resume(&self, id: &RecordingId, file: StoredFile) -> Result<Intake, VaultError> {
+        self.wait_until_swept();
         let path = self.layout.file(id);
         self.layout.refuse_links(&path)?;
         let part = part_of(&path);

@@ -1,5 +1,7 @@
-//! Where a recording's file lies: a name that only this profile can make, two folders deep.
+//! Where a recording's file lies: a name that only this profile can make, two folders deep. What is not named so is not
+//! ours, and is never touched.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,11 +9,15 @@ use aftercall_domain::ids::RecordingId;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+use super::remove_if_there;
 use crate::secrets::private_folder;
 
 pub(super) const WHOLE: &str = "rec";
 pub(super) const PART: &str = "part";
+/// Where whole files go that no row knows.
+const QUARANTINE: &str = "quarantine";
 const NAME_DIGITS: usize = 32;
+const SHARD_DIGITS: usize = 2;
 
 pub(super) struct Layout {
     root: PathBuf,
@@ -34,7 +40,7 @@ impl Layout {
         self.root.join(&name[..2]).join(&name[2..4]).join(format!("{name}.{WHOLE}"))
     }
 
-    /// The two folders above a file, each shut to others.
+    /// The two folders above a file, each shut to others and there after a loss of power.
     ///
     /// # Errors
     /// The file system's; a link that was planted in the place of one.
@@ -59,6 +65,112 @@ impl Layout {
 /// The file while it is being written: in the final folder, so that the rename stays within one file system.
 pub(super) fn part_of(file: &Path) -> PathBuf {
     file.with_extension(PART)
+}
+
+/// Where whole files go that no row knows.
+pub(super) fn quarantine(root: &Path) -> PathBuf {
+    root.join(QUARANTINE)
+}
+
+/// Every sealed file at its place in a vault, whole or not. Links are neither folders nor files here, and what is named
+/// otherwise is somebody else's. Blocks.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn sealed_files(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for outer in shards(root)? {
+        for inner in shards(&outer)? {
+            let start = [&outer, &inner].map(|shard| name_of(shard)).concat();
+            found.extend(files(&inner, &[WHOLE, PART])?.into_iter().filter(|file| name_of(file).starts_with(&start)));
+        }
+    }
+    Ok(found)
+}
+
+/// Removes every sealed file of the vault in `root`, also those that were put aside, and the folders that are empty then.
+/// Whatever else lies there stays, and so do the folders that it lies in. Destroy the key first: bytes may linger on the
+/// disk. Blocks.
+///
+/// # Errors
+/// The file system's.
+pub fn erase(root: &Path) -> io::Result<()> {
+    let aside = quarantine(root);
+    for file in sealed_files(root)?.into_iter().chain(files(&aside, &[WHOLE])?) {
+        remove_if_there(&file)?;
+    }
+    for outer in shards(root)? {
+        for inner in shards(&outer)? {
+            remove_if_empty(&inner)?;
+        }
+        remove_if_empty(&outer)?;
+    }
+    remove_if_empty(&aside)?;
+    remove_if_empty(root)
+}
+
+/// Whether there is a sealed file in the vault in `root`, whole or not, at its place or put aside. Blocks.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn holds_sealed(root: &Path) -> io::Result<bool> {
+    Ok(!sealed_files(root)?.is_empty() || !files(&quarantine(root), &[WHOLE])?.is_empty())
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn shards(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut shards = Vec::new();
+    for entry in entries(folder)? {
+        if entry.file_type()?.is_dir() && is_hex(&entry.file_name().to_string_lossy(), SHARD_DIGITS) {
+            shards.push(entry.path());
+        }
+    }
+    Ok(shards)
+}
+
+/// Files whose names are ours, with one of these endings.
+fn files(folder: &Path, endings: &[&str]) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_ours =
+            name.split_once('.').is_some_and(|(stem, ending)| is_hex(stem, NAME_DIGITS) && endings.contains(&ending));
+        if is_ours && entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// As we write it: small letters, and exactly so many.
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn remove_if_empty(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir(folder) {
+        // A link to a folder elsewhere is a person's own, and stays.
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refuse_link(folder: &Path) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use aftercall_domain::error::{Code, Retry};
 use aftercall_domain::ids::RecordingId;
@@ -17,7 +17,9 @@ use aftercall_media::sealed::{Seal, SealedError, SealedReader};
 use zeroize::Zeroizing;
 
 pub use self::intake::Intake;
-pub use self::sweep::{Known, Swept};
+pub use self::layout::erase;
+pub(crate) use self::layout::holds_sealed;
+pub use self::sweep::{Known, Swept, Unswept};
 pub use crate::store::table::recordings::StoredFile;
 
 pub(crate) use self::wrap::rewrap;
@@ -110,6 +112,9 @@ pub struct Vault {
     kek: Mutex<Option<FileKek>>,
     /// Nothing is read for now.
     held: AtomicBool,
+    /// Nothing begins to be written for now.
+    unswept: Mutex<bool>,
+    was_swept: Condvar,
     /// Its disk says so.
     #[cfg(test)]
     pub(crate) full: AtomicBool,
@@ -132,6 +137,8 @@ impl Vault {
             layout: Layout::new(root.to_owned(), name_mac),
             kek: Mutex::new(Some(kek)),
             held: AtomicBool::new(false),
+            unswept: Mutex::new(false),
+            was_swept: Condvar::new(),
             #[cfg(test)]
             full: AtomicBool::new(false),
         })

@@ -100,9 +100,11 @@ fn a_library_that_is_gone_is_not_made_anew_beside_its_recordings() {
     drop(make().expect("what was never whole is made anew"));
     fs::remove_file(folder.path().join("library.db")).expect("gone");
     fs::create_dir_all(folder.path().join("recordings/ab/cd")).expect("folders");
-    drop(make().expect("empty folders are nothing"));
+    fs::write(folder.path().join("recordings/ab/cd/song.rec"), b"somebody else's").expect("a file");
+    drop(make().expect("empty folders are nothing, nor is what was never ours"));
     fs::remove_file(folder.path().join("library.db")).expect("gone");
-    fs::write(folder.path().join("recordings/ab/cd/abcd.rec"), b"sealed").expect("a recording");
+    let sealed = format!("recordings/ab/cd/abcd{}.rec", "0".repeat(28));
+    fs::write(folder.path().join(sealed), b"sealed").expect("a recording");
     assert_eq!(make().expect_err("gone").code(), Code::StoreDamaged);
     assert!(!folder.path().join("library.db").exists());
 }

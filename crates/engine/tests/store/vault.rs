@@ -248,3 +248,110 @@ proptest! {
         }
     }
 }
+
+/// Files that look a little like ours, each at a place where the vault looks. Returns what must still be there.
+fn strangers(rec: &Path) -> Vec<PathBuf> {
+    let ours = files(rec).into_iter().find(|path| path.extension().is_some_and(|ending| ending == "rec"));
+    let shard = ours.as_deref().and_then(Path::parent).expect("a sealed file").to_owned();
+    let digits = "0123456789abcdef0123456789abcdef";
+    let places = [
+        rec.join("holiday.mp3"),
+        rec.join("notes.part"),
+        rec.join(format!("{digits}.rec")),
+        rec.join("music/a.rec"),
+        rec.join("music/00/b.part"),
+        rec.join("AB/CD").join(format!("{digits}.rec")),
+        shard.join("song.rec"),
+        shard.join(format!("{digits}.part")),
+        shard.join(format!("{digits}.rec.part")),
+        shard.join("readme"),
+        rec.join("quarantine/kept.rec"),
+        rec.join("quarantine").join(format!("{digits}.txt")),
+    ];
+    for place in &places {
+        fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+        fs::write(place, b"somebody else's").expect("written");
+    }
+    places.into()
+}
+
+#[test]
+fn a_sweep_and_a_wipe_touch_nothing_that_is_not_named_as_ours() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let rec = folder.path().join("recordings");
+    let file = store(&vault, &id(1), &sound(100));
+    store(&vault, &id(2), &sound(100));
+    drop(vault.begin(&id(3), 10).expect("an intake"));
+    let strangers = strangers(&rec);
+    let far = NOW_MS + 90 * 86_400_000;
+    let swept = vault.sweep(&Known { keyed: vec![id(1)], ..Known::default() }, far).expect("swept");
+    assert_eq!((swept.parts_removed, swept.erased, swept.quarantined, swept.missing), (1, 0, 1, vec![]));
+    assert_eq!(read(&vault, &id(1), &file), sound(100));
+    assert!(strangers.iter().all(|path| fs::read(path).expect("there") == b"somebody else's"));
+
+    aftercall_engine::vault::erase(&rec).expect("erased");
+    let mut left = files(&rec);
+    left.sort();
+    let mut expected = strangers;
+    expected.sort();
+    assert_eq!(left, expected, "ours are gone, also from quarantine, and all else is there");
+}
+
+#[test]
+fn a_wipe_leaves_no_folder_where_there_was_nothing_else() {
+    let folder = folder();
+    let vault = open(folder.path());
+    let rec = folder.path().join("recordings");
+    store(&vault, &id(1), &sound(10));
+    store(&vault, &id(2), &sound(10));
+    vault.sweep(&Known { keyed: vec![id(1)], ..Known::default() }, NOW_MS).expect("swept");
+    assert_eq!(files(&rec.join("quarantine")).len(), 1);
+    aftercall_engine::vault::erase(&rec).expect("erased");
+    assert!(!rec.exists());
+    aftercall_engine::vault::erase(&rec).expect("there is nothing, which is no error");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_wipe_follows_no_link() {
+    let (folder, elsewhere) = (folder(), folder());
+    let vault = open(folder.path());
+    let file = store(&vault, &id(1), &sound(10));
+    let path = files(&folder.path().join("recordings")).remove(0);
+    let shard = path.parent().and_then(Path::parent).expect("outer");
+    let target = elsewhere.path().join("there");
+    fs::rename(shard, &target).expect("moved");
+    std::os::unix::fs::symlink(&target, shard).expect("a link");
+    aftercall_engine::vault::erase(&folder.path().join("recordings")).expect("erased");
+    assert_eq!(files(&target).len(), 1, "what the link points at is not ours to remove");
+    drop(file);
+}
+
+#[test]
+fn who_begins_to_write_waits_for_the_sweep_and_who_reads_does_not() {
+    let folder = folder();
+    let vault = std::sync::Arc::new(open(folder.path()));
+    let file = store(&vault, &id(1), &sound(100));
+    let unswept = vault.before_sweep();
+    let (told, began) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn({
+        let vault = std::sync::Arc::clone(&vault);
+        move || {
+            let intake = vault.begin(&id(2), 10).expect("an intake");
+            told.send(()).expect("told");
+            drop(intake);
+        }
+    });
+    assert_eq!(read(&vault, &id(1), &file), sound(100), "what is here can be read");
+    let soon = std::time::Duration::from_millis(300);
+    assert!(began.recv_timeout(soon).is_err(), "it began before the vault was swept");
+    // A file that is being written would be taken for one that was left behind.
+    assert_eq!(
+        vault.sweep(&Known { keyed: vec![id(1)], ..Known::default() }, NOW_MS).expect("swept"),
+        Swept::default()
+    );
+    drop(unswept);
+    began.recv_timeout(std::time::Duration::from_secs(30)).expect("it goes on");
+    writer.join().expect("no panic");
+}

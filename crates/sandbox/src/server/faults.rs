@@ -90,6 +90,12 @@ pub(super) fn answer(world: &World, mut request: Request) -> (Response, Delivery
                 response.set("content-type", "text/html; charset=utf-8");
                 replace_body(&mut response, PAGE.as_bytes().to_vec());
             }
+            Step::Texts(texts) => {
+                if let Ok(mut value) = serde_json::from_slice(&response.body) {
+                    crate::texts::put_into(&mut value, &texts);
+                    replace_body(&mut response, value.to_string().into_bytes());
+                }
+            }
             Step::Redirect(_) | Step::Bomb(..) | Step::ExpireSession | Step::Portal | Step::NeedCsrf => {}
         }
     }

@@ -20,13 +20,15 @@ export class CallModel {
   /** The lanes and the transcript go with the sound until the person looks elsewhere. */
   follows = $state(true);
   readonly #app: App;
-  /** Where a link points at; until it is in the player, the head stands there. */
-  #startMs = $state(0);
+  /** Where a link points at, until the person goes somewhere by themselves. */
+  linkMs = $state<number>();
   #shapeOf = '';
   #isFine = false;
 
-  constructor(app: App, sid: string, startMs: number) {
-    this.#startMs = startMs;
+  constructor(app: App, sid: string, linkMs?: number) {
+    this.linkMs = linkMs;
+    // What plays here goes on; the page stays at the link's place.
+    this.follows = linkMs === undefined;
     this.#app = app;
     this.sid = sid;
     const tags = ['calls', 'leads', 'recordings', 'listening', 'appointments', 'calendars', 'settings'] as const;
@@ -52,8 +54,11 @@ export class CallModel {
     return playing || call?.recording.duration_ms || (call?.duration_s ?? 0) * 1000;
   });
 
-  /** Where the head stands: in the player, or at the beginning. */
-  readonly headMs = $derived.by(() => (this.live ? this.#app.player.shownMs : this.#startMs));
+  /** Where the head stands: in the player, or where it would begin. */
+  readonly headMs = $derived.by(() => (this.live ? this.#app.player.shownMs : (this.linkMs ?? 0)));
+
+  /** The place that the page is about. */
+  readonly placeMs = $derived.by(() => this.linkMs ?? this.headMs);
 
   /** Stretches that are here, in media time; null where all of it is, empty where nothing is. */
   readonly here = $derived.by<readonly (readonly [number, number])[] | null>(() => {
@@ -99,7 +104,7 @@ export class CallModel {
   /** The length became known, or the page was opened. */
   fit(): void {
     untrack(() => {
-      this.view = openedAt(this.headMs, Math.max(1, this.durationMs));
+      this.view = openedAt(this.placeMs, Math.max(1, this.durationMs));
     });
   }
 
@@ -119,6 +124,7 @@ export class CallModel {
   /** Goes to a place: in the player where it is, else it is put there first. */
   async jump(toMs: number): Promise<void> {
     this.follows = true;
+    this.linkMs = undefined;
     const { player } = this.#app;
     if (!this.live) {
       const recording = this.page.data?.call.recording;
@@ -134,9 +140,12 @@ export class CallModel {
     const recording = this.page.data?.call.recording;
     if (this.live) return player.playPause();
     if (recording === undefined) return;
-    await player.load(recording.id, this.#startMs === 0);
-    if (this.#startMs === 0 || !this.live) return;
-    await player.seek(this.#startMs);
+    const fromMs = this.linkMs;
+    this.follows = true;
+    await player.load(recording.id, fromMs === undefined);
+    if (fromMs === undefined || !this.live) return;
+    this.linkMs = undefined;
+    await player.seek(fromMs);
     await player.playPause();
   }
 

@@ -245,6 +245,29 @@ describe('call page', () => {
     expect(app.player.positionMs).toBeGreaterThanOrEqual(72_000);
   });
 
+  it('a link to what is in the player shows its place, moves nothing, and is left for the sound when asked', async () => {
+    await open();
+    const link = async (at_s: number) => {
+      app.changes.dispatch({ kind: 'open', sid: CALL, at_s, lead_id: null });
+      await settle();
+      await settle();
+    };
+    const shown = () => [$('call-lanes').dataset['fromMs'], $('call-lanes').dataset['toMs']].map(Number);
+    await link(100);
+    let [from = 0, to = 0] = shown();
+    expect(from <= 100_000 && 100_000 < to && to < 397_000).toBe(true);
+    expect(app.player.state.position_ms).toBe(397_000);
+    await link(600);
+    [from = 0, to = 0] = shown();
+    expect(from <= 600_000 && 600_000 < to && from > 397_000).toBe(true);
+    $('call-follow').click();
+    await settle();
+    expect($('call-follow')).toBeNull();
+    await press('ArrowRight', 'ArrowRight');
+    [from = 0, to = 0] = shown();
+    expect(from <= 402_000 && 402_000 < to).toBe(true);
+  });
+
   it('shows every state of a recording with words', async () => {
     await open('');
     for (let ordinal = 0; ordinal < 22; ordinal += 1) {

@@ -53,6 +53,18 @@ export async function pin(app: App, rows: readonly CallRow[]): Promise<void> {
   );
 }
 
+/** In the order of the list, behind what waits already. */
+export async function enqueue(app: App, rows: readonly CallRow[]): Promise<void> {
+  const ids = rows.filter(({ recording }) => playable(recording)).map(({ recording }) => recording.id);
+  try {
+    if (ids.length > 0) await app.player.enqueue(ids, false);
+  } catch (thrown) {
+    const { code } = HostError.from(thrown);
+    return app.tell({ text: app.say(code === 'invalid_input' ? 'queue_full' : `error_${code}`), bad: true });
+  }
+  told(app, 'bulk_queued', ids.length, rows.length);
+}
+
 /** With a way back: many rows change at once, and somewhere else than under the eye. */
 export async function mark(app: App, rows: readonly CallRow[], heard: boolean): Promise<void> {
   const sids = rows.filter((row) => row.heard !== heard).map((row) => row.sid);

@@ -8,6 +8,7 @@ import Shell from '../../Shell.svelte';
 import { say } from '../../text/message';
 import { daysOf, newsOf, unheardOf } from './timeline';
 import { activityWords, leadStatus, noteKind, pendingWords } from './words';
+import { apart } from '../../text/format';
 
 const english = (word: Parameters<typeof say>[1], args?: Parameters<typeof say>[2]) => say('en', word, args);
 
@@ -48,7 +49,7 @@ describe('words of a lead', () => {
       { key: 'won', label: null, colour: 'green' as const },
     ];
     expect(activityWords({ ...activity, kind: 'status_change', from, to }, english)).toBe(
-      'Status changed from New to Won',
+      `Status changed from ${apart('New')} to ${apart('Won')}`,
     );
   });
 

@@ -1,6 +1,7 @@
 import type { ActivityView, Code, NoteView, PendingView, StatusView } from '../../bindings/contract';
 import type { Say } from '../../elements/recording';
 import { en, type Word } from '../../text/en';
+import { apart } from '../../text/format';
 
 /** The company's own word for a status; without its list ours for the keys that the CRM comes with, else the key. */
 export function leadStatus(status: StatusView, say: Say): string {
@@ -21,11 +22,11 @@ export function noteKind(note: NoteView, say: Say): string | undefined {
 }
 
 export function activityWords(activity: ActivityView, say: Say): string {
-  const to = activity.to === null ? undefined : leadStatus(activity.to, say);
+  const to = activity.to === null ? undefined : apart(leadStatus(activity.to, say));
   if (activity.kind === 'status_change' && to !== undefined) {
     return activity.from === null
       ? say('activity_status_to', { to })
-      : say('activity_status', { from: leadStatus(activity.from, say), to });
+      : say('activity_status', { from: apart(leadStatus(activity.from, say)), to });
   }
   return worded('activity', activity.kind, say) ?? activity.kind;
 }

@@ -29,6 +29,7 @@ export class FakePlayer {
   #again: { untilMs: number } | undefined;
   #undo: number[] = [];
   #former: string[] = [];
+  #device: string | null = null;
 
   constructor(world: World, scene: URLSearchParams) {
     this.#world = world;
@@ -63,6 +64,21 @@ export class FakePlayer {
 
   get id(): string | undefined {
     return this.#state.call?.recording.id;
+  }
+
+  /** `&device=gone`: the chosen one was unplugged. */
+  #devices(): Reply<'player_devices'> {
+    const devices = [
+      { id: 'speakers', name: 'Built-in speakers' },
+      { id: 'headset', name: 'USB headset' },
+    ];
+    if (this.#scene.get('device') === 'gone' && this.#device === null)
+      return { devices, chosen: 'Desk headset', chosen_missing: true };
+    return {
+      devices: this.#scene.get('device') === 'none' ? [] : devices,
+      chosen: this.#device,
+      chosen_missing: false,
+    };
   }
 
   /** What was waited for is here. */
@@ -214,8 +230,11 @@ export class FakePlayer {
       this.#former.pop();
       return state;
     },
-    player_devices: () => ({ devices: [], chosen: null, chosen_missing: false }),
-    player_device: () => ({ devices: [], chosen: null, chosen_missing: false }),
+    player_devices: () => this.#devices(),
+    player_device: ({ id }) => {
+      this.#device = id;
+      return this.#devices();
+    },
     player_state: () => this.#state,
   } satisfies Handlers;
 }

@@ -166,7 +166,44 @@ pub(crate) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
             return Ok(true);
         }
     }
-    crate::vault::holds_sealed(&profile_dir.join(RECORDINGS_FOLDER))
+    holds_a_recording(&profile_dir.join(RECORDINGS_FOLDER))
+}
+
+/// Whole or not, at its place or put aside.
+fn holds_a_recording(folder: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let is_one = if entry.file_type()?.is_dir() {
+            holds_a_recording(&entry.path())?
+        } else {
+            is_of_recording(&entry.file_name().to_string_lossy(), &[WHOLE, PART])
+        };
+        if is_one {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Endings of a recording's file: a whole one, and one that arrives.
+pub(crate) const WHOLE: &str = "rec";
+pub(crate) const PART: &str = "part";
+/// Of the name of a recording's file.
+pub(crate) const NAME_DIGITS: usize = 32;
+
+/// Whether a file of the vault, by its name, is a recording that we sealed, with one of these endings.
+pub(crate) fn is_of_recording(name: &str, endings: &[&str]) -> bool {
+    name.split_once('.').is_some_and(|(stem, ending)| is_hex(stem, NAME_DIGITS) && endings.contains(&ending))
+}
+
+/// As we write it: small letters, and exactly so many.
+pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether a file of a profile, by its name, is the library, its log, or a copy that was made of it: what the key seals.

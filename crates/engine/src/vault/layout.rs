@@ -10,13 +10,10 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::remove_if_there;
-use crate::secrets::private_folder;
+use crate::secrets::{NAME_DIGITS, PART, WHOLE, is_hex, is_of_recording, private_folder};
 
-pub(super) const WHOLE: &str = "rec";
-pub(super) const PART: &str = "part";
 /// Where whole files go that no row knows.
 const QUARANTINE: &str = "quarantine";
-const NAME_DIGITS: usize = 32;
 const SHARD_DIGITS: usize = 2;
 
 pub(super) struct Layout {
@@ -109,14 +106,6 @@ pub fn erase(root: &Path) -> io::Result<()> {
     remove_if_empty(root)
 }
 
-/// Whether there is a sealed file in the vault in `root`, whole or not, at its place or put aside. Blocks.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn holds_sealed(root: &Path) -> io::Result<bool> {
-    Ok(!sealed_files(root)?.is_empty() || !files(&quarantine(root), &[WHOLE])?.is_empty())
-}
-
 fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.collect(),
@@ -139,19 +128,11 @@ fn shards(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn files(folder: &Path, endings: &[&str]) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries(folder)? {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_ours =
-            name.split_once('.').is_some_and(|(stem, ending)| is_hex(stem, NAME_DIGITS) && endings.contains(&ending));
-        if is_ours && entry.file_type()?.is_file() {
+        if is_of_recording(&entry.file_name().to_string_lossy(), endings) && entry.file_type()?.is_file() {
             files.push(entry.path());
         }
     }
     Ok(files)
-}
-
-/// As we write it: small letters, and exactly so many.
-fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn name_of(path: &Path) -> String {

@@ -18,7 +18,6 @@ use zeroize::Zeroizing;
 
 pub use self::intake::Intake;
 pub use self::layout::erase;
-pub(crate) use self::layout::holds_sealed;
 pub use self::sweep::{Known, Swept, Unswept};
 pub use crate::store::table::recordings::StoredFile;
 

@@ -10,9 +10,9 @@ use std::time::UNIX_EPOCH;
 
 use aftercall_domain::ids::RecordingId;
 
-use super::layout::{PART, WHOLE, quarantine, sealed_files};
+use super::layout::{quarantine, sealed_files};
 use super::{Vault, VaultError, remove_if_there};
-use crate::secrets::private_folder;
+use crate::secrets::{PART, WHOLE, private_folder};
 
 const PART_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 

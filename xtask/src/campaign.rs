@@ -103,7 +103,7 @@ const FAULTS: &[(&str, &str, From)] = &[
     (
         "F7",
         "slow, or silent",
-        From::Tests("aftercall-engine", &["--test", "twilio", "--test", "flow"], &["drips::", "that_drips"]),
+        From::Cases("aftercall-engine", &["--test", "twilio", "--test", "flow"], &["drips::", "that_drips"], 6),
     ),
     (
         "F8",

@@ -55,12 +55,14 @@ fn code(row: &RecordingRow) -> Option<Code> {
 
 #[tokio::test]
 async fn sound_that_drips_or_never_comes_is_given_up_after_three_attempts() {
-    for steps in [r#"{"drip_bytes_per_s": 1}"#, r#"{"stall_after": 0}"#, r#"{"drip_bytes_per_s": 500}"#] {
+    let cases = [r#"{"drip_bytes_per_s": 1}"#, r#"{"stall_after": 0}"#, r#"{"drip_bytes_per_s": 500}"#];
+    for steps in cases {
         let (row, took) = answered("GET", steps).await;
         assert_eq!((row.state, code(&row)), (RecordingState::FailedRetrying, Some(Code::ServerUnavailable)), "{steps}");
         assert_eq!(row.attempts, 3, "{steps}");
         assert!(took < Duration::from_secs(40), "{steps}: {took:?}");
     }
+    println!("cases F7 {}", cases.len());
 }
 
 /// Finds that what it hears is not played here.

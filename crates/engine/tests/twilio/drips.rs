@@ -59,16 +59,19 @@ async fn asked(start: &'static str) -> UpstreamError {
 async fn sound_without_a_length_that_drips_is_given_up() {
     let error = asked("HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n\r\n").await;
     assert!(matches!(error, UpstreamError::TimedOut), "{error:?}");
+    println!("cases F7 1");
 }
 
 #[tokio::test]
 async fn a_refusal_whose_words_drip_is_taken_by_its_status() {
     let error = asked("HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n").await;
     assert!(matches!(error, UpstreamError::NotFound), "{error:?}");
+    println!("cases F7 1");
 }
 
 #[tokio::test]
 async fn the_head_of_an_answer_that_drips_is_given_up() {
     let error = asked("HTTP/1.1 200 OK\r\nX-Long: ").await;
     assert!(matches!(error, UpstreamError::TimedOut), "{error:?}");
+    println!("cases F7 1");
 }

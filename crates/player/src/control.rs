@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use aftercall_domain::clock::{Clock, Clocks, SystemClock, Went};
 use aftercall_media::Cut;
 
+use crate::bell::Bell;
 use crate::decode::{Arriving, Media, Source};
 use crate::decode_thread::DecodeThread;
 use crate::error::PlayerError;
@@ -119,6 +120,7 @@ impl Player {
                 decode,
                 events,
                 link: Arc::new(Link::new()),
+                bell: Arc::default(),
                 media: None,
                 on_status,
                 base: Counters::default(),
@@ -320,6 +322,8 @@ struct Control {
     decode: Option<DecodeThread>,
     events: SyncSender<Message>,
     link: Arc<Link>,
+    /// Wakes whoever feeds the device.
+    bell: Arc<Bell>,
     media: Option<Media>,
     on_status: Box<dyn Fn(Status) + Send>,
     base: Counters,
@@ -436,6 +440,7 @@ impl Control {
             }
             Effect::Hush { epoch } => {
                 self.link.set_epoch(epoch);
+                self.bell.ring();
                 self.order(Order::Stop);
             }
             Effect::Start { epoch, plan } => {
@@ -443,7 +448,10 @@ impl Control {
                 self.order(Order::Start { epoch, plan });
             }
             Effect::ChooseDevice(device) => self.device = device,
-            Effect::Run(running) => self.link.set_running(running),
+            Effect::Run(running) => {
+                self.link.set_running(running);
+                self.bell.ring();
+            }
             Effect::Volume(volume) => self.link.set_volume(volume),
         }
         None
@@ -473,19 +481,19 @@ impl Control {
 
     fn open_device(&mut self) -> Event {
         let Some(decode) = self.decode.as_mut() else { return Event::DeviceMissing };
-        let link = Arc::clone(&self.link);
+        let (link, bell) = (Arc::clone(&self.link), Arc::clone(&self.bell));
         let mut rate_hz = 0;
         let mut connect = |rate| {
             rate_hz = rate;
             let (producer, consumer) = ring(rate);
             // Fails only with the decode thread gone, and then there is silence.
-            let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate });
+            let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate, bell: Arc::clone(&bell) });
             Render::new(consumer, Arc::clone(&link), rate)
         };
-        let mut opened = output::open(&self.output, self.device.as_deref(), self.breakdowns, &mut connect);
+        let mut opened = output::open(&self.output, self.device.as_deref(), self.breakdowns, &bell, &mut connect);
         self.elsewhere = self.device.is_some() && opened.is_err();
         if self.elsewhere {
-            opened = output::open(&self.output, None, self.breakdowns, &mut connect);
+            opened = output::open(&self.output, None, self.breakdowns, &bell, &mut connect);
         }
         match opened {
             Ok(stream) => {

@@ -24,6 +24,7 @@ pub mod listen;
 mod listened;
 mod locking;
 mod log;
+mod loudness;
 mod marks;
 mod notes;
 mod offline;

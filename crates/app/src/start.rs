@@ -35,7 +35,7 @@ use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
 use crate::sweeping::Sweeping;
-use crate::{answers, fetch, keys, log, offline, rules, session, storage, syncing, twilio};
+use crate::{answers, fetch, keys, log, loudness, offline, rules, session, storage, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
 const WHOLE_BODIES_MAX: usize = 2;
@@ -357,6 +357,7 @@ impl App {
             let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
             app.0.tasks.spawn(storage::keep(library, downloads, app.0.stop.child_token()));
             app.0.tasks.spawn(rules::keep(app.clone(), app.0.stop.child_token()));
+            app.0.tasks.spawn(loudness::keep(app.library().clone(), app.0.stop.child_token()));
         }
         app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.

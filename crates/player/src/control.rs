@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use aftercall_domain::clock::{Clock, Clocks, SystemClock, Went};
+use aftercall_domain::played::Played;
 use aftercall_media::Cut;
 
 use crate::bell::Bell;
@@ -13,6 +14,7 @@ use crate::decode::{Arriving, Media, Source};
 use crate::decode_thread::DecodeThread;
 use crate::error::PlayerError;
 use crate::fill::Order;
+use crate::level::gains;
 use crate::machine::{Command, Effect, Event, Input, Phase, State, Stop};
 use crate::output::{self, Health, OutputChoice, Stream};
 use crate::plan::as_us;
@@ -65,6 +67,8 @@ pub struct Status {
     pub stopped_by: Option<Stop>,
     /// The chosen device was not to be had, and it is another that is open.
     pub elsewhere: bool,
+    /// What of the recording was really played since the load.
+    pub played: Arc<Played>,
     /// Milliseconds of sound that have gone out since the load.
     pub output_ms: i64,
     /// How often the device asked and nothing was ready, since the load.
@@ -124,6 +128,7 @@ impl Player {
                 media: None,
                 on_status,
                 base: Counters::default(),
+                played: Arc::default(),
                 breakdowns: 0,
                 silent_breakdowns: 0,
                 revision: 0,
@@ -222,6 +227,12 @@ impl Player {
     /// Brings the quiet side up to the loud one, of this recording and later ones.
     pub fn set_level(&self, level: bool) -> Status {
         self.send(Command::SetLevel(level), None)
+    }
+
+    /// Tells how loud each channel of this recording speaks, in LUFS, none where nobody does: level then needs not find
+    /// it on the way.
+    pub fn set_loudness(&self, lufs: &[Option<f32>]) -> Status {
+        self.send(Command::SetLift(<[f32; 2]>::try_from(gains(lufs)).ok()), None)
     }
 
     /// Another output device, by its id; none = the system's default. What plays goes on there.
@@ -327,6 +338,7 @@ struct Control {
     media: Option<Media>,
     on_status: Box<dyn Fn(Status) + Send>,
     base: Counters,
+    played: Arc<Played>,
     /// How often an output broke down.
     breakdowns: u32,
     /// How often that happened since something was heard.
@@ -349,6 +361,9 @@ impl Control {
             self.look();
             match message {
                 Ok(Message::Command { command, media, reply }) => {
+                    if let Command::Load { .. } | Command::Unload = command {
+                        self.played = Arc::default();
+                    }
                     if let Command::Load { .. } = command {
                         self.media = media;
                         self.base =
@@ -374,6 +389,11 @@ impl Control {
     /// Takes in what the callback left behind.
     fn look(&mut self) {
         let heard = self.link.heard();
+        // Whatever is a jump begins a new epoch; within one only silences are left out, and the way round is back.
+        if heard.epoch == self.state.epoch() as u16 && heard.position_us > self.state.position_us() {
+            let (from_ms, to_ms) = (as_ms(self.state.position_us()), as_ms(heard.position_us));
+            Arc::make_mut(&mut self.played).add(from_ms, to_ms);
+        }
         self.take(Input::Event(Event::Heard { epoch: heard.epoch, position_us: heard.position_us }));
         if self.link.ended_epoch() == self.state.epoch() {
             self.take(Input::Event(Event::Drained { epoch: self.state.epoch() }));
@@ -520,6 +540,7 @@ impl Control {
 
     fn status(&self) -> Status {
         Status {
+            played: Arc::clone(&self.played),
             output_ms: self.output_ms(),
             underruns: self.link.underruns() - self.base.underruns,
             revision: self.revision,
@@ -572,6 +593,7 @@ impl Status {
             saying_again: state.is_saying_again(),
             stopped_by: state.stopped_by(),
             elsewhere: false,
+            played: Arc::default(),
             output_ms: 0,
             underruns: 0,
             revision: 0,

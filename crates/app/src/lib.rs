@@ -27,6 +27,7 @@ mod log;
 mod loudness;
 mod marks;
 mod notes;
+pub mod now_playing;
 mod offline;
 mod placed;
 pub mod process;

@@ -514,6 +514,7 @@ impl Deck {
     async fn save(&self, chosen: &mut Chosen) {
         let Some(sid) = chosen.sid.clone() else { return };
         let status = self.0.status.borrow().clone();
+        chosen.hears(&status);
         let loaded = !matches!(status.phase, Phase::Idle | Phase::Loading)
             && !chosen.waiting
             && chosen.error.is_none()

@@ -175,7 +175,7 @@ async fn strangers_see_that_a_call_plays_and_whose_it_is_only_where_that_was_cho
     let now = seen().unwrap();
     assert_eq!((now.title.as_str(), now.pace), ("Call recording", 1.0));
     assert!(now.duration_ms.is_some_and(|length_ms| length_ms >= now.position_ms), "{now:?}");
-    let mut settings = ask_for(&boot, "settings_read", json!({})).await;
+    let mut settings = ask_for(&boot, "boot_state", json!({})).await["settings"].clone();
     settings["now_playing_names"] = json!(true);
     ask_for(&boot, "settings_write", settings).await;
     until(|| async { seen().is_some_and(|now| now.title == "Noa Levi") }).await;

@@ -190,9 +190,9 @@ async fn a_call_that_was_played_to_its_end_is_heard_and_one_whose_end_was_jumped
 async fn what_was_heard_yesterday_counts_today() {
     let world = World::small().await;
     let sid = world.call_with("call-mono-5s.wav");
-    let half = |boot: Boot, from_ms: i64| async {
-        let boot = boot;
-        ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": false})).await;
+    let sid = &sid;
+    let half = |boot: Boot, from_ms: i64| async move {
+        ask_for(&boot, "player_load", json!({"id": id_of(sid), "play": false})).await;
         until(|| async { phase(&boot).await == "paused" }).await;
         ask_for(&boot, "player_seek", json!({"position_ms": from_ms})).await;
         ask_for(&boot, "player_play", json!({})).await;

@@ -2,8 +2,8 @@
 //!
 //! Both play the same recording, a tone that rises by 400 Hz a second and begins anew every six: what is heard tells where
 //! in the recording it is, and how fast. Of ours the app's own command is timed, as the window sends it, over an encrypted
-//! library; of mpv its start at a place, and what is asked over its socket. The capture's clock is set by the earliest
-//! arrival of its samples, so that what the card itself takes is left out for both.
+//! library; of mpv its start at a place, and what is asked over its socket. The capture comes in blocks
+//! of ten milliseconds, each of which counts as heard from its arrival on.
 
 mod ear;
 mod rivals;
@@ -92,6 +92,8 @@ impl Found {
             speed / their_speed,
             0.5,
         );
+        let whole = their_start + their_seek;
+        table.at_most("seek (mpv: start and seek)", shown(seek), shown(whole), seek / whole, 0.25);
         table.within("key press to sound", start, 80.0, "ms");
         table.within("seek", seek, 50.0, "ms");
         table.within("speed change", speed, 120.0, "ms");

@@ -108,8 +108,9 @@ impl Drop for Ear {
 
 impl Heard {
     fn take(&mut self, samples: impl Iterator<Item = f32>) {
-        self.samples.extend(samples);
+        // The card hands a block on before it sounds: it is heard from its arrival on, not up to it.
         let length = Duration::from_secs_f64(self.samples.len() as f64 / f64::from(RATE_HZ));
+        self.samples.extend(samples);
         if let Some(began) = Instant::now().checked_sub(length) {
             self.began = Some(self.began.map_or(began, |before| before.min(began)));
         }

@@ -108,8 +108,9 @@ impl Player {
         let mirror = Arc::clone(&shown);
         let events = inbox.clone();
         let spawned = std::thread::Builder::new().name("player-control".into()).spawn(move || {
-            let decode = decode_thread(&events);
+            // Before any other thread is started: they inherit it.
             hurry();
+            let decode = decode_thread(&events);
             // Made here, because a device's stream may not move between threads.
             let mut control = Control {
                 state: State::default(),

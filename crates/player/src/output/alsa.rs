@@ -155,7 +155,9 @@ impl Feed {
                 }
                 Err(error) => return self.failed(error),
             }
-            std::thread::park_timeout(if self.sounding { SOUNDING_WAIT } else { IDLE_WAIT });
+            // What ran dry goes on as soon as there is sound again, which nobody rings for.
+            let is_busy = self.sounding || self.link.running();
+            std::thread::park_timeout(if is_busy { SOUNDING_WAIT } else { IDLE_WAIT });
         }
         // What is closed next needs no farewell.
         let _ = pcm.drop();

@@ -3,25 +3,35 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use aftercall_app::contract;
 use aftercall_app::desktop::{Desktop, Notice, Tray};
+use aftercall_app::now_playing::NowPlaying;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tauri::{AppHandle, Manager, Runtime};
 use tauri_plugin_dialog::DialogExt as _;
 use tauri_plugin_notification::NotificationExt as _;
 
+use serde_json::json;
+
+use crate::media_keys::{MediaKeys, Press};
+use crate::shell::Shell;
 use crate::{tray, window};
 
 /// The real one, as the app asks it.
 pub struct OfWindow<R: Runtime> {
     app: AppHandle<R>,
     shown: Mutex<Option<Tray>>,
+    keys: MediaKeys,
 }
 
 impl<R: Runtime> OfWindow<R> {
     /// Over this app.
     pub fn new(app: AppHandle<R>) -> Self {
-        Self { app, shown: Mutex::default() }
+        let keys = MediaKeys::default();
+        let pressed = app.clone();
+        keys.open(move |press| follow(&pressed, press));
+        Self { app, shown: Mutex::default(), keys }
     }
 
     fn file(&self) -> tauri_plugin_dialog::FileDialogBuilder<R> {
@@ -61,6 +71,10 @@ impl<R: Runtime> Desktop for OfWindow<R> {
         tray::show(&self.app, now);
     }
 
+    fn now_playing(&self, now: Option<NowPlaying>) {
+        self.keys.show(now);
+    }
+
     fn notify(&self, notice: Notice) {
         let in_front = |window: tauri::WebviewWindow<R>| window.is_focused().unwrap_or(false);
         if self.app.get_webview_window(window::LABEL).is_some_and(in_front) {
@@ -69,4 +83,25 @@ impl<R: Runtime> Desktop for OfWindow<R> {
         // A desktop without notifications misses one; the window says the same.
         let _ = self.app.notification().builder().title(notice.title).body(notice.text).show();
     }
+}
+
+/// Does what a media key asks for, as a key in the window would.
+fn follow<R: Runtime>(app: &AppHandle<R>, press: Press) {
+    let (command, arguments) = match press {
+        Press::Raise => return window::come_to_front(app),
+        Press::Quit => return window::close(app),
+        Press::PlayPause => return tray::play(app),
+        Press::Play => ("player_play", json!({})),
+        Press::Pause => ("player_pause", json!({})),
+        Press::Next => ("player_next", json!({})),
+        Press::Previous => ("player_previous", json!({})),
+        Press::SeekBy(by_ms) => ("player_seek_by", json!({ "by_ms": by_ms })),
+        Press::SeekTo(position_ms) => ("player_seek", json!({ "position_ms": position_ms })),
+    };
+    let shell = app.state::<Shell>().inner().clone();
+    tauri::async_runtime::spawn(async move {
+        let boot = shell.boot().await;
+        // What cannot be done, while it is locked above all, is not done.
+        let _ = contract::dispatch(&boot, command, arguments).await;
+    });
 }

@@ -4,6 +4,7 @@
 mod away;
 mod desktop;
 mod links;
+mod media_keys;
 mod protocol;
 mod rpc;
 mod shell;

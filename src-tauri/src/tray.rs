@@ -61,7 +61,7 @@ fn draw<R: Runtime>(app: &AppHandle<R>, tray: &Tray) -> tauri::Result<()> {
 }
 
 /// Plays, or pauses what plays.
-fn play<R: Runtime>(app: &AppHandle<R>) {
+pub fn play<R: Runtime>(app: &AppHandle<R>) {
     let shell = app.state::<Shell>().inner().clone();
     tauri::async_runtime::spawn(async move {
         let boot = shell.boot().await;

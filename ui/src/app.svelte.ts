@@ -104,6 +104,7 @@ const DEFAULTS: Settings = {
   time_zone: 'Asia/Jerusalem',
   keys: { singles: true, remapped: [] },
   notifications: true,
+  now_playing_names: false,
   rewind: 'gentle',
   sound: 'device',
 };

@@ -3,8 +3,8 @@
 usage: stretch.py AUDIO_FOLDER WORK_FOLDER OURS WSOLA [--speeds 1.5,2] [--engines a,b] [--files a,b] [--no-undo]
 
 OURS and WSOLA are programs: `PROGRAM IN.wav OUT.wav SPEED`. Every engine gets the same 16 bit WAV, decoded by ffmpeg at
-the recording's own rate and channels, and runs on one core. One JSON object on standard output; progress on standard
-error.
+the recording's own rate and channels, and runs on one core; on each core one engine at a time. One JSON object on
+standard output; progress on standard error.
 
 Method, the same for all engines:
 - time zero: an engine's output may be late by one constant (a window's fade-in). Each output is moved by the constant
@@ -27,11 +27,13 @@ Method, the same for all engines:
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +45,15 @@ from scipy.signal import resample_poly
 warnings.filterwarnings("ignore")
 CLICK_S, CLICK_EVERY_S, CLICK_AMPLITUDE, CLICK_NEAR_S = 0.001, 0.25, 0.501, 0.020
 PIECE_S = 15
+# Each worker has a core of its own.
+CORE = min(os.sched_getaffinity(0))
 
 
 def call(command, env=None):
     """Runs on one core without input; gives its CPU seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(["taskset", "-c", "0", *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=600, env=env)
+    done = subprocess.run(["taskset", "-c", str(CORE), *map(str, command)], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=600, env=env)
     if done.returncode != 0:
         raise RuntimeError(f"{command[0]}: {done.stderr.decode(errors='replace')[-400:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -229,7 +233,7 @@ def quality(source, undone, rate):
 def judge(name, command, files, speed, work, undo):
     sums = {"mel": 0.0, "mel_n": 0, "lost": 0, "doubled": 0, "clicks": 0, "p": 0.0, "p_s": 0.0, "s": 0.0, "s_s": 0.0}
     duration_ms, f0, shifts = 0.0, [], []
-    out, back, clicked = (work / f"{name}-{kind}.wav" for kind in ("out", "back", "clicked"))
+    out, back, clicked = (work / f"{name}-{speed:g}-{kind}.wav" for kind in ("out", "back", "clicked"))
 
     def stretch(path):
         cpu_s = call(command(path, out, speed))
@@ -304,6 +308,16 @@ def summary(sums):
             "pesq": per("p", "p_s"), "stoi": per("s", "s_s")}
 
 
+def take_core(places):
+    global CORE
+    CORE = places.get()
+    os.sched_setaffinity(0, {CORE})
+
+
+def row(asked, name, speed, files):
+    return judge(name, engines(asked.ours, asked.wsola)[name], files, speed, asked.work, not asked.no_undo)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("audio", type=Path)
@@ -328,12 +342,17 @@ def main():
         files.append((wav, samples, rate))
     chosen = [name for name in asked.engines.split(",") if name]
     found = {"decode": decode_and_stretch(asked)} if "ours" in chosen or not chosen else {}
-    for speed in map(float, asked.speeds.split(",")):
-        for name, command in engines(asked.ours, asked.wsola).items():
-            if chosen and name not in chosen:
-                continue
-            found.setdefault(f"{speed:g}", {})[name] = row = judge(name, command, files, speed, asked.work, not asked.no_undo)
-            print(f"{speed:g}x {name:<12} " + " ".join(f"{k} {v:.3f}" for k, v in row.items() if isinstance(v, float)),
+    wanted = [(float(speed), name) for speed in asked.speeds.split(",") for name in engines(asked.ours, asked.wsola)
+              if not chosen or name in chosen]
+    cores = sorted(os.sched_getaffinity(0))
+    places = multiprocessing.SimpleQueue()
+    for core in cores:
+        places.put(core)
+    with ProcessPoolExecutor(len(cores), initializer=take_core, initargs=(places,)) as pool:
+        rows = [(speed, name, pool.submit(row, asked, name, speed, files)) for speed, name in wanted]
+        for speed, name, made in rows:
+            found.setdefault(f"{speed:g}", {})[name] = judged = made.result()
+            print(f"{speed:g}x {name:<12} " + " ".join(f"{k} {v:.3f}" for k, v in judged.items() if isinstance(v, float)),
                   file=sys.stderr, flush=True)
     print(json.dumps(found))
 

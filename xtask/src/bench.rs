@@ -8,6 +8,7 @@
 mod download;
 mod measured;
 mod peers;
+mod player;
 mod query;
 mod range;
 mod stretch;
@@ -40,6 +41,8 @@ pub enum Subject {
     Download,
     /// Speech faster and slower, beside four programs and a crate: what it costs and what is left of it
     Stretch,
+    /// From the key to the ear: start, seek and speed, beside mpv
+    Player,
     /// One range of a sealed recording, beside pread, nginx and tower-http
     Range,
 }
@@ -53,9 +56,9 @@ pub struct Asked {
     /// How many calls; 20000 takes a minute, a million a quarter of an hour and 8 GB of disk
     #[arg(long, default_value_t = 1_000_000)]
     pub calls: u64,
-    /// Rounds, of which the median counts
-    #[arg(long, default_value_t = 1)]
-    pub rounds: u32,
+    /// Rounds, of which the median counts; each subject has its own number
+    #[arg(long)]
+    pub rounds: Option<u32>,
     /// Keep the pages and libraries (under target/bench) for the next run
     #[arg(long)]
     pub keep: bool,
@@ -74,6 +77,7 @@ pub fn bench(asked: &Asked) -> Result<(), Failure> {
             Subject::Query => query::bench(asked, &programs, &peers::python().await?, &mut table).await?,
             Subject::Download => download::bench(asked, &programs, &mut table).await?,
             Subject::Stretch => stretch::bench(&mut table)?,
+            Subject::Player => player::bench(asked, &programs, &mut table).await?,
             Subject::Range => range::bench(asked, &programs, &mut table).await?,
         }
         Ok(table)
@@ -116,6 +120,7 @@ impl Programs {
                 build(&example("measure_download"))?;
             }
             Subject::Stretch => {}
+            Subject::Player => build(&["-p", "aftercall-app", "--example", "measure_player"])?,
             Subject::Range => build(&["-p", "aftercall-yardstick"])?,
         }
         Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })

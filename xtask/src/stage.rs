@@ -7,7 +7,7 @@ mod keychain;
 mod program;
 mod sandbox;
 mod screen;
-mod sound;
+pub mod sound;
 mod window;
 
 use std::path::{Path, PathBuf};

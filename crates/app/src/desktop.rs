@@ -11,6 +11,7 @@ use ts_rs::TS;
 
 use crate::dto::Nothing;
 use crate::errors::AppError;
+use crate::now_playing::{NowPlaying, Words};
 use crate::start::Boot;
 
 /// Letters of one line in the tray or of a notification.
@@ -27,6 +28,9 @@ pub trait Desktop: Send + Sync {
     /// Shows this beside the clock.
     fn show(&self, tray: Tray);
 
+    /// Shows this to media keys and whoever displays what plays; none = nothing is in the player, or it is locked.
+    fn now_playing(&self, now: Option<NowPlaying>);
+
     /// Says it outside of the window, where the window is not in front.
     fn notify(&self, notice: Notice);
 }
@@ -36,6 +40,10 @@ pub trait Desktop: Send + Sync {
 pub struct Tray {
     /// What is playing; while the app is locked, nothing of whose it is.
     pub playing: String,
+    /// What stands on a lock screen for whatever is in the player: "Call recording".
+    pub recording: String,
+    /// Whose call is in the player; shown there only where the person chose that.
+    pub whose: Option<String>,
     /// What the next line does with it; null where there is nothing to play.
     pub play: Option<String>,
     /// How fresh the library is.
@@ -61,9 +69,13 @@ fn is_line(text: &str) -> bool {
 
 /// Shows it, also over a start that was refused.
 pub(crate) fn show(boot: &Boot, tray: Tray) -> Result<Nothing, AppError> {
-    let lines = [Some(&tray.playing), tray.play.as_ref(), Some(&tray.sync), Some(&tray.open), Some(&tray.quit)];
-    if !lines.into_iter().flatten().all(|line| is_line(line)) {
+    let always = [&tray.playing, &tray.recording, &tray.sync, &tray.open, &tray.quit].map(Some);
+    let maybe = [tray.play.as_ref(), tray.whose.as_ref()];
+    if !always.into_iter().chain(maybe).flatten().all(|line| is_line(line)) {
         return Err(AppError::InvalidInput("a line"));
+    }
+    if let Boot::Ready(app) = boot {
+        app.0.words.send_replace(Words::of(&tray));
     }
     if let Some(desktop) = boot.desktop() {
         desktop.show(tray);

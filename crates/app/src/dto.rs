@@ -182,6 +182,10 @@ pub struct ListeningKeepAsk {
     /// Media time.
     #[ts(type = "number")]
     pub position_ms: i64,
+    /// From where on it was played up to there without a jump; null = it was only gone to.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub played_from_ms: Option<i64>,
 }
 
 /// The quick views over the calls.

@@ -207,7 +207,7 @@ pub(crate) async fn listening_read(boot: &Boot, ask: CallAsk) -> Result<Listenin
 
 pub(crate) async fn listening_keep(boot: &Boot, ask: ListeningKeepAsk) -> Result<Nothing, AppError> {
     let app = app(boot)?;
-    listened::keep(app.store(), ask.sid.parse()?, ask.position_ms, app.clock().now_ms()).await?;
+    listened::keep(app.store(), &ask, app.clock().now_ms()).await?;
     Ok(Nothing {})
 }
 

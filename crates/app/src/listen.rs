@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall_domain::ids::CallSid;
+use aftercall_engine::store::table::recordings;
 use aftercall_media::{Cut, cuts};
+use aftercall_player::level::gains;
 use aftercall_player::offline::{RenderOptions, write_wav};
 use aftercall_player::shape::Shape;
 use aftercall_player::{Phase, Player, Status};
@@ -33,9 +35,17 @@ pub struct PlayAsk {
     pub solo: Option<u16>,
 }
 
+struct ToHear {
+    opened: Opened,
+    /// What is left out.
+    cuts: Arc<[Cut]>,
+    /// How loud each channel speaks, where that was measured.
+    lufs: Option<Vec<Option<f32>>>,
+}
+
 impl App {
     /// Opens what is to be heard, with its silences where those are left out.
-    async fn to_hear(&self, sid: &CallSid, ask: &PlayAsk) -> Result<(Opened, Arc<[Cut]>), AppError> {
+    async fn to_hear(&self, sid: &CallSid, ask: &PlayAsk) -> Result<ToHear, AppError> {
         if ask.solo.is_some_and(|channel| !(1..=2).contains(&channel)) {
             return Err(AppError::InvalidInput("a call has channels 1 and 2"));
         }
@@ -43,7 +53,8 @@ impl App {
         let opened = open(self.library(), &id).await?;
         let silences =
             if ask.skip_silence { cuts(&turns(&analysis(self.library(), &id).await?.0)?) } else { Vec::new() };
-        Ok((opened, silences.into()))
+        let lufs = self.store().read(move |conn| recordings::loudness(conn, &id)).await?;
+        Ok(ToHear { opened, cuts: silences.into(), lufs })
     }
 
     /// Writes what would be heard into a WAV file, as fast as it can. One that was there is replaced when the new one is
@@ -53,13 +64,14 @@ impl App {
     /// `NotHere`; `InvalidInput` for a speed, a span or a channel that cannot be meant, and for a place that is no file or
     /// the app's own; `Output`.
     pub async fn render(&self, sid: &CallSid, ask: &PlayAsk, out: PathBuf) -> Result<Played, AppError> {
-        let (opened, cuts) = self.to_hear(sid, ask).await?;
+        let ToHear { opened, cuts, lufs } = self.to_hear(sid, ask).await?;
+        let lift = lufs.and_then(|lufs| <[f32; 2]>::try_from(gains(&lufs)).ok());
         let options = RenderOptions {
             speed: ask.speed,
             from_ms: ask.from_ms,
             to_ms: ask.to_ms,
             cuts,
-            shape: Shape { solo: ask.solo, level: ask.level, ..Shape::default() },
+            shape: Shape { solo: ask.solo, level: ask.level, lift, ..Shape::default() },
         };
         let own = self.own()?;
         let rendered = tokio::task::spawn_blocking(move || {
@@ -89,7 +101,7 @@ impl App {
         if !(0.5..=3.0).contains(&ask.speed) || ask.to_ms.is_some_and(|to_ms| to_ms < ask.from_ms) {
             return Err(AppError::InvalidInput("the speed is 0.5 to 3, and the end is not before the beginning"));
         }
-        let (opened, cuts) = self.to_hear(sid, ask).await?;
+        let ToHear { opened, cuts, lufs } = self.to_hear(sid, ask).await?;
         let duration_ms = opened.duration_ms;
         let (from_ms, to_ms) = (ask.from_ms.min(duration_ms), ask.to_ms.unwrap_or(duration_ms).min(duration_ms));
         let (told, mut status) = watch::channel(Status::default());
@@ -100,6 +112,9 @@ impl App {
             player.set_skip(ask.skip_silence);
             player.set_level(ask.level);
             player.load_window(opened.source, ask.from_ms, ask.to_ms, true);
+            if let Some(lufs) = lufs {
+                player.set_loudness(&lufs);
+            }
             player.set_cuts(silences);
             player.set_solo(ask.solo);
             player

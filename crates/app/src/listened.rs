@@ -5,8 +5,8 @@ use aftercall_engine::store::table::{calls, listening, recordings};
 use aftercall_engine::store::{Store, StoreError, Tag};
 use aftercall_media::Turns;
 
-use crate::deck::heard_at_ms;
-use crate::dto::ListeningView;
+use crate::deck::is_heard;
+use crate::dto::{ListeningKeepAsk, ListeningView};
 use crate::errors::AppError;
 
 /// What is remembered of a call.
@@ -16,7 +16,8 @@ pub(crate) async fn read(store: &Store, sid: CallSid) -> Result<ListeningView, A
 }
 
 /// Remembers a position. A call that was heard stays heard; one becomes it where its own player would say so.
-pub(crate) async fn keep(store: &Store, sid: CallSid, position_ms: i64, now_ms: i64) -> Result<(), AppError> {
+pub(crate) async fn keep(store: &Store, ask: &ListeningKeepAsk, now_ms: i64) -> Result<(), AppError> {
+    let (sid, position_ms, from_ms): (CallSid, _, _) = (ask.sid.parse()?, ask.position_ms, ask.played_from_ms);
     let written = store.write(move |tx, changes| {
         let Some(listing) = calls::listing(tx, &sid)? else { return Ok(false) };
         let analysis = recordings::analysis(tx, &listing.recording.id)?;
@@ -24,9 +25,12 @@ pub(crate) async fn keep(store: &Store, sid: CallSid, position_ms: i64, now_ms: 
         let duration_ms = listing.recording.facts.as_ref().map_or(0, |facts| facts.duration_ms);
         let before = listening::get(tx, &sid)?;
         let position_ms = position_ms.clamp(0, duration_ms.max(0));
-        let passed = duration_ms > 0 && position_ms >= heard_at_ms(turns.as_ref(), duration_ms);
-        let now = listening::Listening { position_ms, heard: before.heard || passed, ..before };
-        listening::set(tx, &sid, now, now_ms)?;
+        let mut played = before.played.clone();
+        if let Some(from_ms) = from_ms {
+            played.add(from_ms, position_ms);
+        }
+        let heard = before.heard || is_heard(turns.as_ref(), duration_ms, &played);
+        listening::set(tx, &sid, &listening::Listening { position_ms, heard, speed: before.speed, played }, now_ms)?;
         changes.touch(Tag::Listening);
         Ok::<_, StoreError>(true)
     });

@@ -29,6 +29,7 @@ impl Default for Settings {
             time_zone: "Asia/Jerusalem".into(),
             keys: KeySettings::default(),
             notifications: true,
+            now_playing_names: false,
             rewind: Rewind::default(),
             sound: SoundChoice::Device,
         }

@@ -35,7 +35,7 @@ use crate::profile::{ProfileError, ProfileFolder, WriteLock, key_choice_from_env
 use crate::report::{SignedIn, Synced, TwilioSignedIn};
 use crate::rows::Origins;
 use crate::sweeping::Sweeping;
-use crate::{answers, fetch, keys, log, offline, rules, session, storage, syncing, twilio};
+use crate::{answers, fetch, keys, log, loudness, now_playing, offline, rules, session, storage, syncing, twilio};
 
 /// Whole recordings that are held for the page at a time.
 const WHOLE_BODIES_MAX: usize = 2;
@@ -285,6 +285,8 @@ pub(crate) struct Inner {
     downloads: Downloads,
     sending: Sending,
     pub(crate) deck: Option<Deck>,
+    /// The page's words for what plays.
+    pub(crate) words: watch::Sender<now_playing::Words>,
     /// Held while somebody signs in or out: two at once would leave a sync or a queue behind that nobody stops.
     pub(crate) signing: tokio::sync::Mutex<()>,
     /// It was locked or wiped: the window needs another.
@@ -338,6 +340,7 @@ impl App {
             downloads,
             sending: Sending::default(),
             deck,
+            words: watch::Sender::default(),
             signing: tokio::sync::Mutex::default(),
             over: Over::default(),
             shut: AtomicBool::new(false),
@@ -357,6 +360,13 @@ impl App {
             let (library, downloads) = (app.library().clone(), app.0.downloads.clone());
             app.0.tasks.spawn(storage::keep(library, downloads, app.0.stop.child_token()));
             app.0.tasks.spawn(rules::keep(app.clone(), app.0.stop.child_token()));
+            if let (Some(deck), Some(desktop)) = (&app.0.deck, &app.0.desktop) {
+                let (library, desktop) = (app.library().clone(), Arc::clone(desktop));
+                let (states, words) = (deck.states(), app.0.words.subscribe());
+                let stop = app.0.stop.child_token();
+                app.0.tasks.spawn(now_playing::follow(library, desktop, states, words, stop));
+            }
+            app.0.tasks.spawn(loudness::keep(app.library().clone(), app.0.stop.child_token()));
         }
         app.begin_guard().await?;
         // Twilio first, quietly: a key that cannot be used must not keep the CRM, or the window, from starting.

@@ -86,8 +86,9 @@ impl App {
                     continue;
                 }
                 let known = listening::get(tx, sid)?;
-                let position_ms = if heard { known.position_ms } else { 0 };
-                listening::set(tx, sid, listening::Listening { heard, position_ms, ..known }, now_ms)?;
+                let known =
+                    if heard { known } else { listening::Listening { speed: known.speed, ..Default::default() } };
+                listening::set(tx, sid, &listening::Listening { heard, ..known }, now_ms)?;
             }
             changes.touch(Tag::Listening);
             Ok(())

@@ -361,7 +361,8 @@ fn mark(profile: &Profile, sids: &[String]) -> Result<(), Failure> {
         let Ok(sid) = sid.parse() else { continue };
         let position_ms = position_ms(place).as_i64().unwrap_or(0);
         let marked = store.write_blocking(move |tx, _| {
-            listening::set(tx, &sid, Listening { position_ms, heard: true, speed: Some(1.5) }, now_ms)
+            let heard = Listening { position_ms, heard: true, speed: Some(1.5), ..Listening::default() };
+            listening::set(tx, &sid, &heard, now_ms)
         });
         marked.map_err(|error| Failure::Setup(format!("a mark could not be made: {error}")))?;
     }

@@ -18,6 +18,7 @@ pub mod link;
 pub mod note;
 pub mod outbox;
 pub mod phone;
+pub mod played;
 pub mod recording;
 pub mod retention;
 pub mod rewind;

@@ -6,12 +6,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use aftercall_domain::clock::{Clock, Clocks, SystemClock, Went};
+use aftercall_domain::played::Played;
 use aftercall_media::Cut;
 
+use crate::bell::Bell;
 use crate::decode::{Arriving, Media, Source};
 use crate::decode_thread::DecodeThread;
 use crate::error::PlayerError;
 use crate::fill::Order;
+use crate::level::gains;
 use crate::machine::{Command, Effect, Event, Input, Phase, State, Stop};
 use crate::output::{self, Health, OutputChoice, Stream};
 use crate::plan::as_us;
@@ -64,6 +67,8 @@ pub struct Status {
     pub stopped_by: Option<Stop>,
     /// The chosen device was not to be had, and it is another that is open.
     pub elsewhere: bool,
+    /// What of the recording was really played since the load.
+    pub played: Arc<Played>,
     /// Milliseconds of sound that have gone out since the load.
     pub output_ms: i64,
     /// How often the device asked and nothing was ready, since the load.
@@ -103,8 +108,9 @@ impl Player {
         let mirror = Arc::clone(&shown);
         let events = inbox.clone();
         let spawned = std::thread::Builder::new().name("player-control".into()).spawn(move || {
-            let decode = decode_thread(&events);
+            // Before any other thread is started: they inherit it.
             hurry();
+            let decode = decode_thread(&events);
             // Made here, because a device's stream may not move between threads.
             let mut control = Control {
                 state: State::default(),
@@ -119,9 +125,11 @@ impl Player {
                 decode,
                 events,
                 link: Arc::new(Link::new()),
+                bell: Arc::default(),
                 media: None,
                 on_status,
                 base: Counters::default(),
+                played: Arc::default(),
                 breakdowns: 0,
                 silent_breakdowns: 0,
                 revision: 0,
@@ -222,6 +230,12 @@ impl Player {
         self.send(Command::SetLevel(level), None)
     }
 
+    /// Tells how loud each channel of this recording speaks, in LUFS, none where nobody does: level then needs not find
+    /// it on the way.
+    pub fn set_loudness(&self, lufs: &[Option<f32>]) -> Status {
+        self.send(Command::SetLift(<[f32; 2]>::try_from(gains(lufs)).ok()), None)
+    }
+
     /// Another output device, by its id; none = the system's default. What plays goes on there.
     pub fn set_device(&self, id: Option<String>) -> Status {
         self.send(Command::SetDevice(id), None)
@@ -320,9 +334,12 @@ struct Control {
     decode: Option<DecodeThread>,
     events: SyncSender<Message>,
     link: Arc<Link>,
+    /// Wakes whoever feeds the device.
+    bell: Arc<Bell>,
     media: Option<Media>,
     on_status: Box<dyn Fn(Status) + Send>,
     base: Counters,
+    played: Arc<Played>,
     /// How often an output broke down.
     breakdowns: u32,
     /// How often that happened since something was heard.
@@ -345,6 +362,9 @@ impl Control {
             self.look();
             match message {
                 Ok(Message::Command { command, media, reply }) => {
+                    if let Command::Load { .. } | Command::Unload = command {
+                        self.played = Arc::default();
+                    }
                     if let Command::Load { .. } = command {
                         self.media = media;
                         self.base =
@@ -370,6 +390,11 @@ impl Control {
     /// Takes in what the callback left behind.
     fn look(&mut self) {
         let heard = self.link.heard();
+        // Whatever is a jump begins a new epoch; within one only silences are left out, and the way round is back.
+        if heard.epoch == self.state.epoch() as u16 && heard.position_us > self.state.position_us() {
+            let (from_ms, to_ms) = (as_ms(self.state.position_us()), as_ms(heard.position_us));
+            Arc::make_mut(&mut self.played).add(from_ms, to_ms);
+        }
         self.take(Input::Event(Event::Heard { epoch: heard.epoch, position_us: heard.position_us }));
         if self.link.ended_epoch() == self.state.epoch() {
             self.take(Input::Event(Event::Drained { epoch: self.state.epoch() }));
@@ -436,6 +461,7 @@ impl Control {
             }
             Effect::Hush { epoch } => {
                 self.link.set_epoch(epoch);
+                self.bell.ring();
                 self.order(Order::Stop);
             }
             Effect::Start { epoch, plan } => {
@@ -443,7 +469,10 @@ impl Control {
                 self.order(Order::Start { epoch, plan });
             }
             Effect::ChooseDevice(device) => self.device = device,
-            Effect::Run(running) => self.link.set_running(running),
+            Effect::Run(running) => {
+                self.link.set_running(running);
+                self.bell.ring();
+            }
             Effect::Volume(volume) => self.link.set_volume(volume),
         }
         None
@@ -473,19 +502,19 @@ impl Control {
 
     fn open_device(&mut self) -> Event {
         let Some(decode) = self.decode.as_mut() else { return Event::DeviceMissing };
-        let link = Arc::clone(&self.link);
+        let (link, bell) = (Arc::clone(&self.link), Arc::clone(&self.bell));
         let mut rate_hz = 0;
         let mut connect = |rate| {
             rate_hz = rate;
             let (producer, consumer) = ring(rate);
             // Fails only with the decode thread gone, and then there is silence.
-            let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate });
+            let _ = decode.order(Order::Attach { ring: producer, rate_hz: rate, bell: Arc::clone(&bell) });
             Render::new(consumer, Arc::clone(&link), rate)
         };
-        let mut opened = output::open(&self.output, self.device.as_deref(), self.breakdowns, &mut connect);
+        let mut opened = output::open(&self.output, self.device.as_deref(), self.breakdowns, &bell, &mut connect);
         self.elsewhere = self.device.is_some() && opened.is_err();
         if self.elsewhere {
-            opened = output::open(&self.output, None, self.breakdowns, &mut connect);
+            opened = output::open(&self.output, None, self.breakdowns, &bell, &mut connect);
         }
         match opened {
             Ok(stream) => {
@@ -512,6 +541,7 @@ impl Control {
 
     fn status(&self) -> Status {
         Status {
+            played: Arc::clone(&self.played),
             output_ms: self.output_ms(),
             underruns: self.link.underruns() - self.base.underruns,
             revision: self.revision,
@@ -564,6 +594,7 @@ impl Status {
             saying_again: state.is_saying_again(),
             stopped_by: state.stopped_by(),
             elsewhere: false,
+            played: Arc::default(),
             output_ms: 0,
             underruns: 0,
             revision: 0,

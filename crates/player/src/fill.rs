@@ -6,11 +6,13 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use rtrb::Producer;
 
+use crate::bell::Bell;
 use crate::decode::{Arriving, Decoder, Media};
 use crate::error::PlayerError;
 use crate::machine::Event;
@@ -24,6 +26,8 @@ use crate::watch::{Pulse, Watched, watched_source};
 const FULL_RING_WAIT: Duration = Duration::from_millis(10);
 /// What has not arrived is looked for again after this.
 const MISSING_WAIT: Duration = Duration::from_millis(20);
+/// The device is told of each block of so much of a beginning.
+const BEGINNING_MS: u64 = 250;
 /// A length that is found to be off by less is not worth telling before it is exact.
 const MEASURE_US: u64 = 500_000;
 
@@ -44,6 +48,8 @@ pub enum Order {
         ring: Producer<Block>,
         /// The device's rate.
         rate_hz: u32,
+        /// Rung when there is something new for the device.
+        bell: Arc<Bell>,
     },
     /// There is no device.
     Detach,
@@ -61,6 +67,14 @@ pub enum Order {
 struct Attached {
     ring: Producer<Block>,
     rate_hz: u32,
+    bell: Arc<Bell>,
+}
+
+impl Attached {
+    /// What a device buffers at its beginning is waited for.
+    fn is_beginning(&self, given_frames: u64) -> bool {
+        given_frames * 1000 < u64::from(self.rate_hz) * BEGINNING_MS
+    }
 }
 
 /// Sound in the making.
@@ -192,9 +206,9 @@ impl Worker {
                 self.opening = None;
                 self.length = None;
             }
-            Order::Attach { ring, rate_hz } => {
+            Order::Attach { ring, rate_hz, bell } => {
                 self.filling = None;
-                self.attached = Some(Attached { ring, rate_hz });
+                self.attached = Some(Attached { ring, rate_hz, bell });
             }
             Order::Detach => {
                 self.filling = None;
@@ -286,6 +300,9 @@ impl Worker {
                 report(Event::FillFailed { epoch, error });
             }
             Ok(()) => {
+                if filling.all_given || attached.is_beginning(filling.given_frames) {
+                    attached.bell.ring();
+                }
                 if filling.told_starved && (left * 2 >= room || filling.all_given) {
                     filling.told_starved = false;
                     report(Event::Fed { epoch });

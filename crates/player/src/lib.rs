@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod analyse;
+mod bell;
 pub mod control;
 pub mod decode;
 mod decode_thread;

@@ -275,6 +275,11 @@ impl State {
                 self.set_shape(Shape { gains, ..self.shape })
             }
             Command::SetLevel(level) => self.set_shape(Shape { level, ..self.shape }),
+            Command::SetLift(lift) if !self.shape.level => {
+                self.shape.lift = lift;
+                Vec::new()
+            }
+            Command::SetLift(lift) => self.set_shape(Shape { lift, ..self.shape }),
             Command::SetDevice(device) => {
                 let mut effects = vec![Effect::ChooseDevice(device)];
                 if std::mem::take(&mut self.device_open) {

@@ -12,6 +12,10 @@ use crate::ring::{Block, LANES, Link};
 /// How long the gain takes from silence to full: long enough not to click, short enough to feel immediate.
 const RAMP_MS: f32 = 5.0;
 
+/// So many stretches of what is on its way to the ear are remembered. Each is sound without a jump in the recording; the
+/// shortest that goes round is a tenth of a second, and a device holds less than a second.
+const TRAIL: usize = 32;
+
 /// Gives the device its samples.
 pub struct Render {
     ring: Consumer<Block>,
@@ -21,8 +25,34 @@ pub struct Render {
     at: usize,
     gain: f32,
     gain_step: f32,
-    /// The epoch of which something has been heard, so that the wait for its first block is no underrun.
+    /// The epoch of which something has been given, so that the wait for its first block is no underrun.
     begun_epoch: u64,
+    /// Frames that were given so far, silence among them.
+    given: u64,
+    /// The epoch of which all was given, and with which frame.
+    ended: (u64, u64),
+    trail: [Piece; TRAIL],
+    /// Where the newest piece of the trail is.
+    newest: usize,
+}
+
+/// Frames that follow on each other in the recording too.
+#[derive(Clone, Copy)]
+struct Piece {
+    epoch: u64,
+    /// Counted as [`Render::given`].
+    start: u64,
+    frames: u64,
+    media_us: f64,
+    us_per_frame: f64,
+}
+
+impl Piece {
+    const NONE: Self = Self { epoch: 0, start: 0, frames: 0, media_us: 0.0, us_per_frame: 0.0 };
+
+    fn after(&self, frames: u64) -> f64 {
+        self.media_us + frames as f64 * self.us_per_frame
+    }
 }
 
 /// The wishes of the control thread, read once per callback.
@@ -37,12 +67,30 @@ impl Render {
     pub fn new(ring: Consumer<Block>, link: Arc<Link>, rate_hz: u32) -> Self {
         // A trifle more than its share, so that rounding does not cost one frame more.
         let gain_step = 1.0001 * 1000.0 / (RAMP_MS * rate_hz as f32);
-        Self { ring, link, block: Block::EMPTY, at: 0, gain: 0.0, gain_step, begun_epoch: 0 }
+        Self {
+            ring,
+            link,
+            block: Block::EMPTY,
+            at: 0,
+            gain: 0.0,
+            gain_step,
+            begun_epoch: 0,
+            given: 0,
+            ended: (0, 0),
+            trail: [Piece::NONE; TRAIL],
+            newest: 0,
+        }
+    }
+
+    /// As [`Render::give`], and counts what was given as heard.
+    pub fn fill(&mut self, out: &mut [f32], channels: usize) {
+        self.give(out, channels);
+        self.heard_up_to(0);
     }
 
     /// Fills a buffer of interleaved frames with `channels` samples each. A device with one channel gets the mean of
     /// both sides; the third and further channels of a surround device stay silent.
-    pub fn fill(&mut self, out: &mut [f32], channels: usize) {
+    pub fn give(&mut self, out: &mut [f32], channels: usize) {
         let wish = Wish { epoch: self.link.epoch(), running: self.link.running(), volume: self.link.volume() };
         let mut heard = 0;
         let mut short = false;
@@ -54,7 +102,7 @@ impl Render {
                 }
                 Next::Held => [0.0; LANES],
                 Next::Dry => {
-                    short |= wish.running && self.begun_epoch == wish.epoch && self.link.ended_epoch() != wish.epoch;
+                    short |= wish.running && self.begun_epoch == wish.epoch && self.ended.0 != wish.epoch;
                     [0.0; LANES]
                 }
             };
@@ -67,15 +115,55 @@ impl Render {
                 }
                 [] => {}
             }
+            self.given += 1;
         }
         if short {
             self.link.count_underrun();
         }
         self.link.count_frames(heard);
-        if self.begun_epoch == wish.epoch && self.block.epoch == wish.epoch {
-            let position_us = self.block.media_us + self.at as f64 * self.block.us_per_frame;
-            self.link.publish_heard(wish.epoch, position_us.max(0.0) as u64);
+    }
+
+    /// Tells what was heard: all that was given but for the last so many frames, which are still in the device.
+    pub fn heard_up_to(&mut self, frames_in_device: u64) {
+        let heard = self.given.saturating_sub(frames_in_device);
+        let epoch = self.link.epoch();
+        let trail = (0..TRAIL).map(|back| &self.trail[(self.newest + TRAIL - back) % TRAIL]);
+        let piece = trail.take_while(|piece| piece.frames > 0).find(|piece| piece.start < heard);
+        if let Some(piece) = piece.filter(|piece| piece.epoch == epoch) {
+            let position_us = piece.after((heard - piece.start).min(piece.frames));
+            self.link.publish_heard(epoch, position_us.max(0.0) as u64);
         }
+        let (ended_epoch, last) = self.ended;
+        if ended_epoch == epoch && last <= heard && self.link.ended_epoch() != epoch {
+            self.link.publish_ended(epoch);
+        }
+    }
+
+    /// Something of the current epoch was given.
+    pub fn has_begun(&self) -> bool {
+        self.begun_epoch == self.link.epoch()
+    }
+
+    /// All of the current epoch was given.
+    pub fn has_given_all(&self) -> bool {
+        self.ended.0 == self.link.epoch()
+    }
+
+    /// What is in the device was thrown away: whatever comes next begins from silence.
+    pub fn cut(&mut self) {
+        self.gain = 0.0;
+    }
+
+    /// Remembers where the frame lies that is being given.
+    fn note(&mut self, epoch: u64, media_us: f64, us_per_frame: f64) {
+        let piece = &mut self.trail[self.newest];
+        let follows = piece.epoch == epoch && piece.start + piece.frames == self.given && piece.frames > 0;
+        if follows && (piece.after(piece.frames) - media_us).abs() < us_per_frame {
+            piece.frames += 1;
+            return;
+        }
+        self.newest = (self.newest + 1) % TRAIL;
+        self.trail[self.newest] = Piece { epoch, start: self.given, frames: 1, media_us, us_per_frame };
     }
 
     fn next(&mut self, wish: &Wish) -> Next {
@@ -93,7 +181,7 @@ impl Render {
                 self.at = 0;
                 if block.frames == 0 && block.last && block.epoch == wish.epoch {
                     self.begun_epoch = wish.epoch;
-                    self.link.publish_ended(wish.epoch);
+                    self.ended = (wish.epoch, self.given);
                 }
                 continue;
             }
@@ -107,13 +195,14 @@ impl Render {
             }
             let target = if current && wish.running { wish.volume } else { 0.0 };
             self.gain += (target - self.gain).clamp(-self.gain_step, self.gain_step);
-            let sample = self.at * LANES;
+            let (sample, us_per_frame) = (self.at * LANES, self.block.us_per_frame);
+            self.note(self.block.epoch, self.block.media_us + self.at as f64 * us_per_frame, us_per_frame);
             let sides = [self.block.samples[sample] * self.gain, self.block.samples[sample + 1] * self.gain];
             self.at += 1;
             if current {
                 self.begun_epoch = wish.epoch;
                 if self.at == self.block.frames && self.block.last {
-                    self.link.publish_ended(wish.epoch);
+                    self.ended = (wish.epoch, self.given + 1);
                 }
             }
             return Next::Sound(sides);
@@ -140,7 +229,7 @@ impl Render {
             }
         }
         let mut ready = 0;
-        let mut last = self.link.ended_epoch() == epoch;
+        let mut last = self.has_given_all();
         if self.block.epoch == epoch {
             ready += self.block.frames - self.at;
             last |= self.block.last;
@@ -258,6 +347,42 @@ mod tests {
         link.set_running(true);
         frames(&mut render, 48);
         assert_eq!(link.heard().position_us, 1_002_000);
+    }
+
+    #[test]
+    fn what_is_still_in_the_device_was_not_heard_and_where_it_lies_is_known_beyond_a_jump() {
+        let (mut producer, mut render, link) = rig();
+        for media_us in [1_000_000.0, 1_000_000.0 + BLOCK_FRAMES as f64 * 1e6 / f64::from(RATE_HZ), 9_000_000.0] {
+            producer.push(block(1, 0.1, media_us, media_us > 8e6)).expect("room");
+        }
+        link.set_running(true);
+        let mut out = vec![0.0; 3 * BLOCK_FRAMES * 2];
+        render.give(&mut out, 2);
+        render.heard_up_to(3 * BLOCK_FRAMES as u64);
+        assert_eq!(link.heard().position_us, 0, "nothing was heard yet");
+        render.heard_up_to(2 * BLOCK_FRAMES as u64 + 208);
+        assert_eq!(link.heard().position_us, 1_001_000, "48 frames of the first block");
+        render.heard_up_to(BLOCK_FRAMES as u64 + 16);
+        assert_eq!(link.heard().position_us, 1_000_000 + (2 * BLOCK_FRAMES as u64 - 16) * 1_000 / 48);
+        render.heard_up_to(208);
+        assert_eq!(link.heard().position_us, 9_001_000, "beyond the jump");
+        assert_ne!(link.ended_epoch(), 1, "the end was given, and not heard");
+        render.heard_up_to(0);
+        assert_eq!(link.ended_epoch(), 1);
+    }
+
+    #[test]
+    fn after_what_was_thrown_away_nothing_of_the_old_sound_follows() {
+        let (mut producer, mut render, link) = rig();
+        producer.push(block(1, 0.5, 0.0, false)).expect("room");
+        link.set_running(true);
+        frames(&mut render, 100);
+        link.set_epoch(2);
+        producer.push(block(2, -0.5, 0.0, false)).expect("room");
+        render.cut();
+        let out = frames(&mut render, BLOCK_FRAMES);
+        assert!(out.iter().all(|sample| *sample <= 0.0), "{out:?}");
+        assert!((out[2 * BLOCK_FRAMES - 1] + 0.5).abs() < 1e-6);
     }
 
     #[test]

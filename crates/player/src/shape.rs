@@ -19,12 +19,15 @@ pub struct Shape {
     pub gains: [f32; 2],
     /// The quiet side is brought up to the loud one. A recording of one channel has nothing to bring up.
     pub level: bool,
+    /// By how much each channel is raised for that, as [`crate::level::gains`] finds it; none = found on the way, from
+    /// where it is heard.
+    pub lift: Option<[f32; 2]>,
 }
 
 impl Default for Shape {
     /// As it was recorded.
     fn default() -> Self {
-        Self { solo: None, gains: [1.0; 2], level: false }
+        Self { solo: None, gains: [1.0; 2], level: false, lift: None }
     }
 }
 
@@ -41,9 +44,9 @@ impl Mix {
     /// # Errors
     /// `InvalidInput` where sides are to be levelled at a rate of 0.
     pub fn new(shape: &Shape, sample_rate_hz: u32, channels: usize) -> Result<Self, PlayerError> {
-        // How loud each side speaks is found on the way, from where it is heard.
+        let lift = shape.lift.as_ref().map_or(&[][..], |lift| &lift[..]);
         let leveller =
-            (shape.level && channels > 1).then(|| Leveller::new(sample_rate_hz, channels, &[])).transpose()?;
+            (shape.level && channels > 1).then(|| Leveller::new(sample_rate_hz, channels, lift)).transpose()?;
         Ok(Self { shape: *shape, channels, leveller })
     }
 

@@ -1068,7 +1068,11 @@ sid: string,
 /**
  * Media time.
  */
-position_ms: number, };
+position_ms: number, 
+/**
+ * From where on it was played up to there without a jump; null = it was only gone to.
+ */
+played_from_ms: number | null, };
 
 /**
  * How far a call was listened to.
@@ -1892,6 +1896,10 @@ keys: KeySettings,
  */
 notifications: boolean, 
 /**
+ * Media keys' displays and lock screens name whose call is playing.
+ */
+now_playing_names: boolean, 
+/**
  * How far a recording goes back when it goes on after a pause.
  */
 rewind: Rewind, 
@@ -2126,6 +2134,14 @@ export type Tray = {
  * What is playing; while the app is locked, nothing of whose it is.
  */
 playing: string, 
+/**
+ * What stands on a lock screen for whatever is in the player: "Call recording".
+ */
+recording: string, 
+/**
+ * Whose call is in the player; shown there only where the person chose that.
+ */
+whose: string | null, 
 /**
  * What the next line does with it; null where there is nothing to play.
  */

@@ -337,6 +337,27 @@ describe('the element of the window', () => {
     expect(player.state.position_ms).toBeGreaterThan(55_000);
   });
 
+  it('tells what was played, and that a jump was none', async () => {
+    const { host, player } = await stage('page');
+    const told: { position_ms: number; played_from_ms: number | null }[] = [];
+    const call = host.call.bind(host);
+    vi.spyOn(host, 'call').mockImplementation((command, args) => {
+      if (command === 'listening_keep') told.push(args as never);
+      return call(command, args);
+    });
+    await done(player.load(HERE, true));
+    await settle(2_000);
+    await done(player.seek(100_000));
+    await settle(1_000);
+    await done(player.playPause());
+    const played = told.map(({ position_ms, played_from_ms }) => [played_from_ms, position_ms]);
+    const near = (found: number | null | undefined, wanted: number) => Math.abs((found ?? -1) - wanted) < 300;
+    const [before, ...after] = played;
+    expect(near(before?.[0], 0) && near(before?.[1], 2_000), JSON.stringify(played)).toBe(true);
+    expect(near(after[0]?.[0], 100_000) && near(after.at(-1)?.[1], 101_000), JSON.stringify(played)).toBe(true);
+    after.slice(1).forEach(([from], n) => expect(from).toBe(after[n]?.[1]));
+  });
+
   it('goes back a little after a pause, the more the longer, and not after a seek by hand', async () => {
     const { player } = await stage('page');
     await done(player.load(HERE, true));

@@ -67,6 +67,8 @@ export class PageSound implements Sound {
   readonly #undo = new Undo();
   readonly #former: string[] = [];
   #savedMs = 0;
+  /** From here on it was played without a jump, as far as it is not saved yet. */
+  #runMs = 0;
   /** When it was paused; nothing after a seek by hand, which is not taken back. */
   #pausedAt: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -166,6 +168,7 @@ export class PageSound implements Sound {
     const at = kept?.position_ms ?? 0;
     this.#startMs = duration > 0 && at > duration - END_MARGIN_MS ? 0 : at;
     this.#savedMs = this.#startMs;
+    this.#runMs = this.#startMs;
     this.#say({ call, phase: 'loading', duration_ms: duration, error: null, repeat: null, position_ms: 0 });
     void this.#fetch(call, loading.signal);
   }
@@ -215,8 +218,10 @@ export class PageSound implements Sound {
     const { media } = this.#doors;
     this.#plays = true;
     if (!this.#isOpen()) return;
-    if (this.#state.phase === 'ended') media.currentTime = 0;
-    else if (this.#pausedAt !== undefined) {
+    if (this.#state.phase === 'ended') {
+      media.currentTime = 0;
+      this.#runMs = 0;
+    } else if (this.#pausedAt !== undefined) {
       const back = backMs(this.#doors.rewind(), Date.now() - this.#pausedAt);
       if (back > 0) media.currentTime = Math.max(0, media.currentTime - back / 1000);
     }
@@ -240,12 +245,19 @@ export class PageSound implements Sound {
       this.#againUntilMs = undefined;
       this.#say({});
     } else if (repeat?.on === true && repeat.b_ms !== null && (now >= repeat.b_ms || now < repeat.a_ms - 1_000)) {
-      this.#move(repeat.a_ms);
+      this.#jumpTo(repeat.a_ms);
     } else if (skip_silence && repeat?.on !== true && this.#againUntilMs === undefined) {
       const cut = this.#turns?.cuts.find(([from, to]) => now >= from && now < to - 2 * TICK_MS);
       if (cut !== undefined) this.#move(cut[1]);
     }
     if (Math.abs(now - this.#savedMs) >= SAVE_EVERY_MS) void this.#save();
+  }
+
+  /** What was played ends here; what follows begins there. */
+  #jumpTo(toMs: number): void {
+    void this.#save();
+    this.#move(toMs);
+    this.#runMs = this.#positionMs();
   }
 
   #move(toMs: number): void {
@@ -258,7 +270,7 @@ export class PageSound implements Sound {
     if (!this.#isOpen()) return;
     this.#pausedAt = undefined;
     this.#undo.before(this.#positionMs(), Date.now());
-    this.#move(toMs);
+    this.#jumpTo(toMs);
   }
 
   async #save(): Promise<void> {
@@ -267,7 +279,9 @@ export class PageSound implements Sound {
     const position_ms = this.#state.phase === 'ended' ? this.#state.duration_ms : this.#positionMs();
     if (position_ms === this.#savedMs) return;
     this.#savedMs = position_ms;
-    await this.#doors.host.call('listening_keep', { sid, position_ms }).catch(() => undefined);
+    const played_from_ms = this.#runMs;
+    this.#runMs = position_ms;
+    await this.#doors.host.call('listening_keep', { sid, position_ms, played_from_ms }).catch(() => undefined);
   }
 
   async #ended(): Promise<void> {
@@ -318,7 +332,7 @@ export class PageSound implements Sound {
     player_turn: ({ by }) => this.#turn(by),
     player_undo: () => {
       const to = this.#undo.take();
-      if (to !== undefined) this.#move(to);
+      if (to !== undefined) this.#jumpTo(to);
     },
     player_say_again: () => {
       if (!this.#isOpen()) return;

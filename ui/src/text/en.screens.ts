@@ -16,6 +16,10 @@ export const screens = {
   tray_nothing: 'Nothing is playing',
   tray_playing: 'Playing: {name}',
   tray_paused: 'Paused: {name}',
+  now_playing_private: 'Call recording',
+  now_playing_names: 'Names on the lock screen',
+  now_playing_names_note:
+    'Media keys and lock screens show what is playing. Without this they say “Call recording”, and nothing of whose it is.',
   tray_open: 'Open Aftercall',
   tray_quit: 'Quit',
   notice_ready: 'The recording is ready',

@@ -40,6 +40,7 @@ const TESTS_WITHOUT_SANDBOX: &[&str] = &["aftercall-domain", "aftercall-media", 
 const OUTSIDE: &[(&str, &[&str], &str)] = &[
     ("symphonia", &["aftercall-player"], "sound is decoded in the player only"),
     ("cpal", &["aftercall-player"], "sound devices belong to the player"),
+    ("alsa", &["aftercall-player"], "sound devices belong to the player"),
     ("wsola", &["aftercall-player"], "time-stretch belongs to the player"),
     ("rusqlite", &["aftercall-engine", CAMPAIGN], "only the engine's store speaks SQL"),
     ("refinery-core", &["aftercall-engine", CAMPAIGN], "only the engine's store migrates"),

@@ -21,6 +21,7 @@ const RULES: &[Only] = &[
         ],
         places: &["crates/player/src/decode.rs"],
     },
+    Only { crates: &["alsa"], places: &["crates/player/src/output/alsa.rs"] },
     Only { crates: &["cpal"], places: &["crates/player/src/output/device.rs"] },
     Only {
         crates: &["rusqlite", "refinery_core", "refinery"],

@@ -29,7 +29,7 @@ pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table)
     let recordings = recordings()?;
     let server = serve(programs, &recordings).await?;
     let (mut ratios, mut ours_s, mut theirs_s) = (Vec::new(), Vec::new(), Vec::new());
-    let rounds = asked.rounds.max(3) + WARM_UP;
+    let rounds = asked.rounds.unwrap_or(3).max(3) + WARM_UP;
     for round in 0..rounds {
         // Each goes first every other time: the disk remembers who came before.
         let (ours, theirs) = if round % 2 == 0 {

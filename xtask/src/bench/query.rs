@@ -32,7 +32,7 @@ pub(super) async fn bench(
         python.sync(&pages, &database).await?;
         empty(&pages)?;
     }
-    for round in 1..=asked.rounds.max(1) {
+    for round in 1..=asked.rounds.unwrap_or(1).max(1) {
         println!("round {round}: ours, then Python's sqlite3");
         let mut command = Command::new(programs.example("measure_query"));
         command.arg(&library.profile).arg(&library.key);

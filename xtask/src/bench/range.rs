@@ -35,7 +35,7 @@ pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table)
     let home = folder("range")?;
     write_recording(&home.join("plain.wav"))?;
     let mut rounds = Vec::new();
-    for round in 0..asked.rounds.max(3) {
+    for round in 0..asked.rounds.unwrap_or(3).max(3) {
         let found = Round::run(programs, &home).await?;
         println!("round {}: {found:?}", round + 1);
         rounds.push(found);

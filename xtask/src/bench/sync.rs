@@ -38,7 +38,7 @@ pub(super) async fn bench(
     let (mut first_ratios, mut again_ratios) = (Vec::new(), Vec::new());
     let (mut firsts, mut agains, mut peers, mut parses) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut peak_kib = 0;
-    for round in 1..=asked.rounds.max(1) {
+    for round in 1..=asked.rounds.unwrap_or(1).max(1) {
         println!("round {round}: first sync");
         let first = first_sync(&library, &crm, false).await?;
         println!("round {round}: a sync with nothing new");

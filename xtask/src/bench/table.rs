@@ -43,8 +43,8 @@ impl Table {
     }
 
     /// A figure beside a peer's, judged by whoever knows what is equal.
-    pub fn beside(&mut self, work: &str, ours: String, peer: String, goal: String, reached: bool) {
-        self.add(work, ours, peer, "-".into(), goal, Some(reached));
+    pub fn beside(&mut self, work: &str, ours: String, peer: String, ratio: f64, goal: String, reached: bool) {
+        self.add(work, ours, peer, format!("{ratio:.3}x"), goal, Some(reached));
     }
 
     /// What is told and not judged.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// The card's name, and that of its recordable side.
 const SINK: &str = "listener";
-const MONITOR: &str = "listener.monitor";
+pub const MONITOR: &str = "listener.monitor";
 
 /// Samples a second of the card and of what is captured.
 pub const RATE_HZ: u32 = 48_000;

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::{CallSid, RecordingId};
+use aftercall_domain::played::Played;
 use aftercall_domain::recording::RecordingState;
 use aftercall_engine::queue::Arriving;
 use aftercall_engine::store::table::listening::{self, Listening};
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::dto::PlayerState;
-pub(crate) use self::heard::heard_at_ms;
+pub(crate) use self::heard::is_heard;
 use self::jumps::Jumps;
 pub(crate) use self::state::empty;
 use self::state::{idle, state_of};
@@ -79,8 +80,10 @@ struct Chosen {
     /// Why it could not even be given to the player.
     error: Option<Code>,
     heard: bool,
-    /// Media time from which it counts as heard.
-    heard_at_ms: i64,
+    /// What of it was really played, now and before.
+    played: Played,
+    /// Its length, once all of it is here.
+    length_ms: Option<i64>,
     saved_ms: i64,
     phase: Option<Phase>,
     /// Who speaks when, once all of it is here.
@@ -110,10 +113,20 @@ impl Chosen {
     /// What was found in the recording when it arrived. Says what can be left out of it.
     fn know(&mut self, analysis: Option<&Analysis>, duration_ms: i64) -> Arc<[Cut]> {
         self.turns = analysis.and_then(|analysis| serde_json::from_str(&analysis.turns).ok());
-        self.heard_at_ms = heard_at_ms(self.turns.as_ref(), duration_ms);
+        self.length_ms = Some(duration_ms);
         let cuts = self.turns.as_ref().map(cuts).unwrap_or_default();
         self.skip_saves_ms = cuts.iter().map(|cut| cut.length_ms()).sum();
         cuts.into()
+    }
+}
+
+impl Chosen {
+    /// Takes in what was played. True where that made it heard just now.
+    fn hears(&mut self, status: &Status) -> bool {
+        self.played.join(&status.played);
+        let length_ms = self.length_ms.filter(|_| !self.heard);
+        self.heard |= length_ms.is_some_and(|length_ms| is_heard(self.turns.as_ref(), length_ms, &self.played));
+        length_ms.is_some() && self.heard
     }
 }
 
@@ -293,6 +306,10 @@ impl Deck {
         let duration_ms = chosen.call.as_ref().and_then(|call| call.recording.duration_ms).unwrap_or(0);
         let analysis = self.0.library.store.read(move |conn| recordings::analysis(conn, &id)).await.ok().flatten();
         let cuts = chosen.know(analysis.as_ref(), duration_ms);
+        // It may have been heard to its end while the last of it was being looked at.
+        if chosen.hears(&self.status()) {
+            self.save(chosen).await;
+        }
         self.blocking(move |player| player.set_cuts(cuts)).await.is_ok()
     }
 
@@ -343,13 +360,17 @@ impl Deck {
         let opened = sound::open(&self.0.library, &id).await?;
         let duration_ms = opened.duration_ms;
         let store = &self.0.library.store;
-        let analysis = store.read(move |conn| recordings::analysis(conn, &id)).await?;
+        let read = move |conn: &_| Ok((recordings::analysis(conn, &id)?, recordings::loudness(conn, &id)?));
+        let (analysis, lufs) = store.read(read).await?;
         let cuts = chosen.know(analysis.as_ref(), duration_ms);
         let start = self.start_of(chosen, &sid, duration_ms).await?;
         let (source, play) = (opened.source, chosen.play_when_here);
         self.blocking(move |player| {
             player.set_speed(start.speed);
             player.load(source, start.at_ms, play);
+            if let Some(lufs) = lufs {
+                player.set_loudness(&lufs);
+            }
             player.set_cuts(cuts)
         })
         .await?;
@@ -365,6 +386,7 @@ impl Deck {
         let near_end = duration_ms > 0 && position_ms > duration_ms - END_MARGIN_MS;
         let goes_on = position_ms > 0 && !near_end;
         chosen.heard = listening.heard;
+        chosen.played.join(&listening.played);
         chosen.saved_ms = position_ms;
         chosen.speed = listening.speed.filter(|_| goes_on);
         let since_ms = last_at_ms.filter(|_| goes_on);
@@ -425,10 +447,7 @@ impl Deck {
         let status = self.0.status.borrow().clone();
         let stopped = matches!(status.phase, Phase::Paused | Phase::Ended | Phase::Failed(_));
         let ended = status.phase == Phase::Ended;
-        let now_heard = !chosen.heard && chosen.heard_at_ms > 0 && status.position_ms >= chosen.heard_at_ms;
-        if now_heard || ended {
-            chosen.heard = true;
-        }
+        let now_heard = chosen.hears(&status);
         if now_heard || (stopped && chosen.phase.as_ref() != Some(&status.phase)) {
             self.save(&mut chosen).await;
         }
@@ -495,6 +514,7 @@ impl Deck {
     async fn save(&self, chosen: &mut Chosen) {
         let Some(sid) = chosen.sid.clone() else { return };
         let status = self.0.status.borrow().clone();
+        chosen.hears(&status);
         let loaded = !matches!(status.phase, Phase::Idle | Phase::Loading)
             && !chosen.waiting
             && chosen.error.is_none()
@@ -504,11 +524,12 @@ impl Deck {
             return;
         }
         let (position_ms, heard, speed) = (status.position_ms, chosen.heard, chosen.speed);
+        let played = chosen.played.clone();
         let now_ms = self.0.library.clock.now_ms();
         let written = self.0.library.store.write(move |tx, changes| {
             let before = listening::get(tx, &sid)?;
-            let now = Listening { position_ms, heard: heard || before.heard, speed };
-            listening::set(tx, &sid, now, now_ms)?;
+            let now = Listening { position_ms, heard: heard || before.heard, speed, played };
+            listening::set(tx, &sid, &now, now_ms)?;
             if now.heard != before.heard {
                 changes.touch(Tag::Listening);
                 changes.touch(Tag::Calls);

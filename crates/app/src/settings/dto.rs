@@ -41,6 +41,9 @@ pub struct Settings {
     /// The desktop's notifications are shown.
     #[serde(default = "yes")]
     pub notifications: bool,
+    /// Media keys' displays and lock screens name whose call is playing.
+    #[serde(default)]
+    pub now_playing_names: bool,
     /// How far a recording goes back when it goes on after a pause.
     #[serde(default)]
     #[ts(type = "Rewind")]

@@ -102,6 +102,10 @@ async fn the_windows_own_player_is_remembered_as_the_apps_is() {
     ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 20_000})).await;
     assert_eq!(read().await, json!({"position_ms": 20_000, "heard": false}));
     ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 44_500})).await;
+    assert_eq!(read().await["heard"], false, "a jump to the end is no listening");
+    ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 20_000, "played_from_ms": 0})).await;
+    assert_eq!(read().await["heard"], false, "half of it was played");
+    ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 44_500, "played_from_ms": 20_000})).await;
     ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 1_000})).await;
     assert_eq!(read().await, json!({"position_ms": 1_000, "heard": true}), "what was heard stays heard");
     ask_for(&boot, "listening_keep", json!({"sid": sid, "position_ms": 9_999_999})).await;

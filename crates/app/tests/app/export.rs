@@ -4,23 +4,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use aftercall_app::desktop::{Desktop, Notice, Tray};
+use aftercall_app::now_playing::NowPlaying;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::world::{World, ask_for, fetched, id_of, refused};
+use crate::world::{World, ask_for, fetched, id_of, refused, until};
 
 /// A person who always chooses this folder, or always thinks better of it.
 struct Person {
     folder: Option<PathBuf>,
     asked: Mutex<Vec<String>>,
     told: Mutex<Vec<String>>,
+    playing: Mutex<Option<NowPlaying>>,
 }
 
 impl Person {
     fn with(folder: Option<&Path>) -> Arc<Self> {
-        Arc::new(Self { folder: folder.map(Path::to_owned), asked: Mutex::default(), told: Mutex::default() })
+        Arc::new(Self {
+            folder: folder.map(Path::to_owned),
+            asked: Mutex::default(),
+            told: Mutex::default(),
+            playing: Mutex::default(),
+        })
     }
 }
 
@@ -39,6 +46,10 @@ impl Desktop for Person {
 
     fn show(&self, tray: Tray) {
         self.told.lock().unwrap().push(tray.playing);
+    }
+
+    fn now_playing(&self, now: Option<NowPlaying>) {
+        *self.playing.lock().unwrap() = now;
     }
 
     fn notify(&self, notice: Notice) {
@@ -132,7 +143,7 @@ async fn who_thinks_better_of_it_gets_no_file_and_who_has_no_desktop_is_told() {
     let ask = json!({"ids": [id_of(&world.call(0))], "from_ms": null, "to_ms": null});
     assert_eq!(ask_for(&boot, "recordings_export", ask.clone()).await["files"], 0);
     assert_eq!(ask_for(&boot, "calls_csv", csv(json!(null))).await["files"], 0);
-    let tray = json!({"playing": "x", "play": null, "sync": "y", "open": "o", "quit": "q"});
+    let tray = json!({"playing": "x", "recording": "r", "play": null, "sync": "y", "open": "o", "quit": "q"});
     ask_for(&boot, "desktop_show", tray).await;
     ask_for(&boot, "desktop_notify", json!({"title": "ready", "text": "it plays"})).await;
     assert_eq!(*person.told.lock().unwrap(), ["x", "ready"]);
@@ -144,4 +155,34 @@ async fn who_thinks_better_of_it_gets_no_file_and_who_has_no_desktop_is_told() {
     assert_eq!(refused(&boot, "recordings_export", ask).await.code.as_str(), "invalid_input");
     ask_for(&boot, "desktop_notify", json!({"title": "nobody hears it", "text": ""})).await;
     boot.close().await;
+}
+
+#[tokio::test]
+async fn strangers_see_that_a_call_plays_and_whose_it_is_only_where_that_was_chosen() {
+    let world = World::small().await;
+    let person = Person::with(None);
+    let boot = world.synced_on(Some(person.clone())).await;
+    let seen = || person.playing.lock().unwrap().clone();
+    fetched(&boot, &world.call(0)).await;
+    assert_eq!(seen(), None, "nothing is in the player");
+    let tray = |whose: &str| {
+        json!({"playing": whose, "recording": "Call recording", "whose": whose, "play": "Pause", "sync": "-",
+               "open": "o", "quit": "q"})
+    };
+    ask_for(&boot, "desktop_show", tray("Noa Levi")).await;
+    ask_for(&boot, "player_load", json!({"id": id_of(&world.call(0)), "play": true})).await;
+    until(|| async { seen().is_some_and(|now| now.plays && now.position_ms > 0) }).await;
+    let now = seen().unwrap();
+    assert_eq!((now.title.as_str(), now.pace), ("Call recording", 1.0));
+    assert!(now.duration_ms.is_some_and(|length_ms| length_ms >= now.position_ms), "{now:?}");
+    let mut settings = ask_for(&boot, "boot_state", json!({})).await["settings"].clone();
+    settings["now_playing_names"] = json!(true);
+    ask_for(&boot, "settings_write", settings).await;
+    until(|| async { seen().is_some_and(|now| now.title == "Noa Levi") }).await;
+    ask_for(&boot, "player_pause", json!({})).await;
+    until(|| async { seen().is_some_and(|now| !now.plays) }).await;
+    let long = json!({"playing": "x", "recording": "two\nlines", "play": null, "sync": "-", "open": "o", "quit": "q"});
+    assert_eq!(refused(&boot, "desktop_show", long).await.code.as_str(), "invalid_input");
+    boot.close().await;
+    assert_eq!(seen(), None, "what is closed or locked shows nothing");
 }

@@ -1,3 +1,4 @@
+use aftercall_app::listen::PlayAsk;
 use aftercall_app::start::{Access, Boot};
 use aftercall_player::OutputChoice;
 use aftercall_player::output::headless::Headless;
@@ -164,10 +165,10 @@ async fn position_and_speed_are_there_again_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_played_to_its_end_is_heard() {
+async fn a_call_that_was_played_to_its_end_is_heard_and_one_whose_end_was_jumped_to_is_not() {
     let world = World::small().await;
     let boot = world.synced().await;
-    let sid = world.call(0);
+    let sid = world.call_with("call-mono-5s.wav");
     ask_for(&boot, "player_load", json!({"id": id_of(&sid), "play": false})).await;
     until(|| async { phase(&boot).await == "paused" }).await;
     assert_eq!(ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"], false);
@@ -175,7 +176,62 @@ async fn a_call_that_was_played_to_its_end_is_heard() {
     ask_for(&boot, "player_seek", json!({"position_ms": length_ms - 500})).await;
     ask_for(&boot, "player_play", json!({})).await;
     until(|| async { phase(&boot).await == "ended" }).await;
-    until(|| async { ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"] == true }).await;
+    let read = || async { ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"].clone() };
+    assert_eq!(read().await, false, "only half a second was played");
+    ask_for(&boot, "player_speed", json!({"speed": 3.0})).await;
+    ask_for(&boot, "player_play", json!({})).await;
+    until(|| async { phase(&boot).await == "playing" }).await;
+    until(|| async { phase(&boot).await == "ended" }).await;
+    until(|| async { read().await == true }).await;
+    boot.close().await;
+}
+
+#[tokio::test]
+async fn what_was_heard_yesterday_counts_today() {
+    let world = World::small().await;
+    let sid = world.call_with("call-mono-5s.wav");
+    let sid = &sid;
+    let half = |boot: Boot, from_ms: i64| async move {
+        ask_for(&boot, "player_load", json!({"id": id_of(sid), "play": false})).await;
+        until(|| async { phase(&boot).await == "paused" }).await;
+        ask_for(&boot, "player_seek", json!({"position_ms": from_ms})).await;
+        ask_for(&boot, "player_play", json!({})).await;
+        until(|| async {
+            let state = ask_for(&boot, "player_state", json!({})).await;
+            state["position_ms"].as_i64().unwrap() > from_ms + 2_500 || state["phase"] == "ended"
+        })
+        .await;
+        ask_for(&boot, "player_pause", json!({})).await;
+        let heard = ask_for(&boot, "call_read", json!({"sid": sid})).await["heard"].clone();
+        boot.close().await;
+        heard
+    };
+    assert_eq!(half(world.synced().await, 2_400).await, false, "the second half");
+    assert_eq!(half(world.window().await, 0).await, true, "and the first");
+}
+
+#[tokio::test]
+async fn how_loud_the_sides_speak_is_measured_once_it_is_here_and_level_knows_it_from_the_first_word() {
+    let world = World::small().await;
+    let boot = world.synced().await;
+    let sid = world.call_with("call-dual-quiet-customer-60s.mp3");
+    fetched(&boot, &sid).await;
+    let Boot::Ready(app) = &boot else { panic!("it started") };
+    let folder = tempfile::tempdir().unwrap();
+    let customer = |level: bool| {
+        let out = folder.path().join(format!("{level}.wav"));
+        let sid = sid.parse().unwrap();
+        async move {
+            let ask = PlayAsk { speed: 1.0, from_ms: 0, to_ms: Some(6_000), skip_silence: false, level, solo: None };
+            app.render(&sid, &ask, out.clone()).await.unwrap();
+            let wav = std::fs::read(&out).unwrap();
+            let frames = wav[44..].chunks_exact(4).map(|frame| f64::from(i16::from_le_bytes([frame[2], frame[3]])));
+            frames.map(|sample| sample.powi(2)).sum::<f64>()
+        }
+    };
+    let before = customer(false).await;
+    // The customer speaks for two seconds here: where the gain has to be found on the way, nothing is raised yet.
+    until(|| async { 10.0 * (customer(true).await / before).log10() > 12.0 }).await;
     boot.close().await;
 }
 

@@ -129,7 +129,9 @@ fn arguments(command: &str, sid: &str) -> Value {
         "recordings_export" => json!({"ids": [id], "from_ms": null, "to_ms": null}),
         "rules_write" => json!({"appointments": true, "recent_days": null}),
         "kept_window" => json!({"list": "on_device", "offset": 0, "limit": 5}),
-        "desktop_show" => json!({"playing": "locked", "play": null, "sync": "-", "open": "o", "quit": "q"}),
+        "desktop_show" => {
+            json!({"playing": "locked", "recording": "r", "play": null, "sync": "-", "open": "o", "quit": "q"})
+        }
         "desktop_notify" => json!({"title": "t", "text": "x"}),
         "player_seek_by" => json!({"by_ms": 5_000}),
         "player_tenth" => json!({"tenth": 1}),

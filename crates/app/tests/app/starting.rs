@@ -30,7 +30,7 @@ async fn a_signed_in_profile_starts_ready_and_keeps_what_was_set() {
     let moved = json!({"command": "pin", "was": "shift+d", "key": "y", "code": "KeyY", "ctrl": false, "shift": false});
     let settings = json!({
         "language": "en", "theme": "dark", "time_zone": "Europe/Berlin",
-        "keys": {"singles": false, "remapped": [moved]}, "notifications": false, "rewind": "strong", "sound": "page",
+        "keys": {"singles": false, "remapped": [moved]}, "notifications": false, "now_playing_names": true, "rewind": "strong", "sound": "page",
     });
     ask_for(&boot, "settings_write", settings.clone()).await;
     boot.close().await;

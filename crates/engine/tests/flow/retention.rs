@@ -53,8 +53,8 @@ async fn heard_calls_make_room_first_pins_never_and_what_is_known_stays() {
     let profile = Profile::synced(options("[]")).await;
     let ids = fetched(&profile, 4).await;
     let heard = ids[2].sid().parse().expect("a sid");
-    let listened = Listening { position_ms: 5, heard: true, speed: None };
-    profile.store.write(move |tx, _| listening::set(tx, &heard, listened, 9)).await.expect("set");
+    let listened = Listening { position_ms: 5, heard: true, ..Listening::default() };
+    profile.store.write(move |tx, _| listening::set(tx, &heard, &listened, 9)).await.expect("set");
     pin(&profile, &ids[0]).await;
     assert_eq!(row(&profile, &ids[0]).await.state, RecordingState::Pinned);
 

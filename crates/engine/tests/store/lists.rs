@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aftercall_domain::calendar::Calendar;
 use aftercall_domain::call::{Call, Direction, Outcome};
 use aftercall_domain::ids::{AppointmentId, CalendarId, LeadId, RecordingId, Source};
+use aftercall_domain::played::Played;
 use aftercall_domain::recording::{AudioFacts, Fact, Reason, RecordingState};
 use aftercall_engine::store::table::calls::{CallView, CallsFilter, ListedCall};
 use aftercall_engine::store::table::jobs::{self, JobRow, Turn};
@@ -137,7 +138,9 @@ fn every_filter_keeps_what_it_names() {
             &Call { status: Some("No-Answer".into()), has_recording: false, duration_s: Some(0), ..call(3) },
         )?;
         calls::upsert(tx, &Call { lead_id: Some(LeadId(9)), ..call(4) })?;
-        listening::set(tx, &sid(4), Listening { position_ms: 5, heard: true, speed: Some(1.5) }, NOW_MS)?;
+        let played = Played::from(vec![(0, 3), (4, 5)]);
+        let listened = Listening { position_ms: 5, heard: true, speed: Some(1.5), played };
+        listening::set(tx, &sid(4), &listened, NOW_MS)?;
         let all = CallsFilter::default();
         let view = |view| CallsFilter { view, ..CallsFilter::default() };
         assert_eq!(sids(tx, &all), ["1", "2", "3", "4"]);
@@ -152,7 +155,7 @@ fn every_filter_keeps_what_it_names() {
         assert_eq!((totals.all, totals.unheard), (4, 1));
         let of_lead = calls::lead_totals(tx, LeadId(9))?;
         assert_eq!((of_lead.calls, of_lead.unheard, of_lead.heard, of_lead.talk_s), (1, 0, 1, 61));
-        assert_eq!(listening::get(tx, &sid(4))?, Listening { position_ms: 5, heard: true, speed: Some(1.5) });
+        assert_eq!(listening::get(tx, &sid(4))?, listened);
         Ok(())
     });
 }
@@ -359,9 +362,19 @@ fn a_row_shows_the_lead_the_customers_number_and_the_state_of_the_recording() {
         recordings::set_file(tx, &stored.id, Some(&file))?;
         let analysis = Analysis { peaks: vec![9; 40], turns: "{}".into() };
         recordings::set_analysis(tx, &stored.id, &analysis)?;
+        assert_eq!(recordings::without_loudness(tx, 9)?, [stored.id.clone()]);
+        recordings::set_loudness(tx, &stored.id, &[Some(-20.5), None])?;
+        assert!(recordings::without_loudness(tx, 9)?.is_empty(), "it is measured once");
+        assert_eq!(recordings::loudness(tx, &stored.id)?, Some(vec![Some(-20.5), None]));
         recordings::put(tx, &stored)?;
         assert_eq!(recordings::file(tx, &stored.id)?, Some(file), "writing the row keeps the keys");
         assert_eq!(recordings::analysis(tx, &stored.id)?, Some(analysis), "and the analysis");
+        assert!(recordings::loudness(tx, &stored.id)?.is_some(), "and the loudness");
+        recordings::set_analysis(tx, &stored.id, &Analysis { peaks: vec![8; 40], turns: "{}".into() })?;
+        assert_eq!(recordings::without_loudness(tx, 9)?, [stored.id.clone()], "another file came");
+        recordings::set_loudness(tx, &stored.id, &[])?;
+        assert!(recordings::without_loudness(tx, 9)?.is_empty(), "what cannot be told is not asked again");
+        assert_eq!(recordings::loudness(tx, &stored.id)?, None);
         recordings::set_file(tx, &stored.id, None)?;
         assert_eq!(recordings::file(tx, &stored.id)?, None);
         Ok(())
@@ -372,7 +385,8 @@ fn a_row_shows_the_lead_the_customers_number_and_the_state_of_the_recording() {
 fn what_was_heard_stays_heard_when_the_calls_are_read_anew() {
     with(|tx| {
         calls::upsert(tx, &call(1))?;
-        listening::set(tx, &sid(1), Listening { position_ms: 10, heard: true, speed: None }, NOW_MS)?;
+        let listened = Listening { position_ms: 10, heard: true, ..Listening::default() };
+        listening::set(tx, &sid(1), &listened, NOW_MS)?;
         tx.execute_batch("DELETE FROM call_log; DELETE FROM row_hashes")?;
         calls::upsert(tx, &call(1))?;
         assert!(calls::listing(tx, &sid(1))?.expect("a call").heard);

@@ -115,7 +115,7 @@ fn a_search_within_a_filter_finds_what_the_filter_leaves_of_the_search() {
             calls::upsert(tx, &row)?;
         }
         let heard = Listening { heard: true, ..Listening::default() };
-        listening::set(tx, &sid(40), heard, 1)?;
+        listening::set(tx, &sid(40), &heard, 1)?;
         // What is changed later is filtered by what it has become.
         let changed = calls::get(tx, &sid(1))?.map(|call| Call { direction: Direction::Outbound, ..call });
         calls::upsert(tx, &changed.expect("a call"))?;

@@ -67,6 +67,8 @@ pub enum Command {
     SetGains([f32; 2]),
     /// Bring the quiet side up to the loud one.
     SetLevel(bool),
+    /// By how much each channel of this recording is raised where sides are levelled; none = found on the way.
+    SetLift(Option<[f32; 2]>),
     /// Another output device; none = the system's default. What plays goes on there.
     SetDevice(Option<String>),
 }

@@ -1,15 +1,16 @@
-//! The system's output devices. The only file that names cpal.
+//! The system's output devices. The only file that names cpal. On Linux it knows which there are, and `alsa.rs` plays.
 
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize};
 
-use super::{Device, Health, Stream};
+use super::{Device, Faults, Health, Stream};
+use crate::bell::Bell;
 use crate::error::PlayerError;
 use crate::render::Render;
 
@@ -25,13 +26,6 @@ const DEFAULT_POLL: Duration = Duration::from_secs(1);
 /// Samples that are converted at a time for a device that does not take floats.
 const CONVERT_SAMPLES: usize = 4096;
 
-/// What the backend has complained about.
-#[derive(Default)]
-struct Faults {
-    broken: AtomicBool,
-    lost: AtomicBool,
-}
-
 struct DeviceStream {
     faults: Arc<Faults>,
     /// Which device it was, where the backend can tell.
@@ -44,18 +38,13 @@ struct DeviceStream {
 
 impl Stream for DeviceStream {
     fn health(&self) -> Health {
-        if self.faults.lost.load(Ordering::Acquire) {
-            return Health::Lost;
-        }
-        let is_broken = self.faults.broken.load(Ordering::Acquire);
-        if !is_broken && (!self.is_default || self.asked.get().elapsed() < DEFAULT_POLL) {
-            return Health::Fine;
+        let health = self.faults.health();
+        let is_due = health == Health::Broken || self.asked.get().elapsed() >= DEFAULT_POLL;
+        if health == Health::Lost || !self.is_default || !is_due {
+            return health;
         }
         self.asked.set(Instant::now());
-        if self.is_default && default_id() != self.id {
-            return Health::Lost;
-        }
-        if is_broken { Health::Broken } else { Health::Fine }
+        if default_id() == self.id { health } else { Health::Lost }
     }
 }
 
@@ -87,6 +76,27 @@ fn chosen(id: &str) -> Option<cpal::Device> {
 
 /// Opens the device with this id, or the default one, and lets it run. After breakdowns it is given more time.
 pub(super) fn open(
+    id: Option<&str>,
+    breakdowns: u32,
+    bell: &Bell,
+    connect: &mut dyn FnMut(u32) -> Render,
+) -> Result<Box<dyn Stream>, PlayerError> {
+    #[cfg(target_os = "linux")]
+    {
+        let id = id.map(|id| id.parse::<cpal::DeviceId>().map_err(|_| PlayerError::NoOutputDevice)).transpose()?;
+        super::alsa::open(id.as_ref().map_or("default", |id| id.id()), breakdowns, bell, connect)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        // The system asks by itself.
+        let _ = bell;
+        open_by_cpal(id, breakdowns, connect)
+    }
+}
+
+/// Compiled everywhere, so that what is not built here is at least checked here.
+#[cfg_attr(target_os = "linux", allow(dead_code))]
+fn open_by_cpal(
     id: Option<&str>,
     breakdowns: u32,
     connect: &mut dyn FnMut(u32) -> Render,

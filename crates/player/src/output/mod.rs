@@ -2,9 +2,14 @@
 //!
 //! An output owns no playback state. When it is lost, another one is opened and everything else stays as it was.
 
+#[cfg(target_os = "linux")]
+mod alsa;
 pub mod device;
 pub mod headless;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::bell::Bell;
 use crate::error::PlayerError;
 use crate::render::Render;
 
@@ -36,6 +41,23 @@ pub(crate) enum Health {
     Lost,
 }
 
+/// What a backend has complained about.
+#[derive(Default)]
+struct Faults {
+    broken: AtomicBool,
+    lost: AtomicBool,
+}
+
+impl Faults {
+    fn health(&self) -> Health {
+        match (self.lost.load(Ordering::Acquire), self.broken.load(Ordering::Acquire)) {
+            (true, _) => Health::Lost,
+            (false, true) => Health::Broken,
+            (false, false) => Health::Fine,
+        }
+    }
+}
+
 /// A device that sound can go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
@@ -53,16 +75,17 @@ pub fn devices(choice: &OutputChoice) -> Vec<Device> {
     }
 }
 
-/// Opens an output, the system's default or the one with this id. `breakdowns` says how often one broke down so far; `connect` is told the rate and gives what will
-/// render for it.
+/// Opens an output, the system's default or the one with this id. `breakdowns` says how often one broke down so far;
+/// `bell` wakes it; `connect` is told the rate and gives what will render for it.
 pub(crate) fn open(
     choice: &OutputChoice,
     id: Option<&str>,
     breakdowns: u32,
+    bell: &Bell,
     connect: &mut dyn FnMut(u32) -> Render,
 ) -> Result<Box<dyn Stream>, PlayerError> {
     match choice {
-        OutputChoice::Device => device::open(id, breakdowns, connect),
+        OutputChoice::Device => device::open(id, breakdowns, bell, connect),
         OutputChoice::Headless(headless) => headless.open(id, connect),
     }
 }

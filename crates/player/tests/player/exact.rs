@@ -143,3 +143,28 @@ fn one_pass_finds_facts_and_shape() {
     assert_eq!((found.turns.channels, found.turns.duration_ms), (2, 45_000));
     assert_eq!(found.damaged_packets, 0);
 }
+
+#[test]
+fn every_waveform_is_that_of_a_whole_decode_by_ffmpeg() {
+    for (name, frames) in RECORDINGS {
+        let found = analyse(source(name)).expect(name);
+        let (theirs, channels) = (ffmpeg(name), usize::from(found.facts.channels));
+        // As fine as it is kept: ten milliseconds a pair, behind the header.
+        let bucket = found.facts.sample_rate_hz as usize / 100;
+        let pairs = found.peaks.to_bytes().split_off(26);
+        let buckets = (frames as usize).div_ceil(bucket);
+        assert_eq!(pairs.len(), buckets * channels * 2, "{name}");
+        for (which, lane) in pairs.chunks(buckets * 2).enumerate() {
+            let theirs = channel(&theirs, channels, which);
+            for (n, (ours, theirs)) in lane.chunks(2).zip(theirs.chunks(bucket)).enumerate() {
+                // What is beyond full scale is drawn as full.
+                let edge = |pick: fn(f32, f32) -> f32| {
+                    (theirs.iter().copied().reduce(pick).unwrap_or(0.0) * 127.0).clamp(-127.0, 127.0)
+                };
+                let off = |ours: u8, theirs: f32| (f32::from(ours as i8) - theirs).abs();
+                let off = off(ours[0], edge(f32::min)).max(off(ours[1], edge(f32::max)));
+                assert!(off < 0.7, "{name} channel {which} at {n}: off by {off}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The quiet side of a call, against the standard's loudness.
 
 use aftercall_player::level::{Leveller, gains};
-use aftercall_player::loudness::Loudness;
+use aftercall_player::loudness::{Loudness, measure};
 use aftercall_player::offline::{RenderOptions, render};
 use aftercall_player::shape::Shape;
 use ebur128::{EbuR128, Mode};
@@ -69,6 +69,25 @@ fn what_is_heard_of_the_quiet_customer_is_within_3_db_of_the_agent_at_every_spee
         assert!(was[0] - was[1] > 12.0 && (is[0] - is[1]).abs() < 3.0, "{was:?} {is:?}");
         let agent = [&before, &after].map(|call| loudness(call, rate_hz)[0]);
         assert!((agent[0] - agent[1]).abs() < 1.0, "{agent:?}");
+    }
+}
+
+#[test]
+fn where_it_was_measured_beforehand_the_very_beginning_is_level() {
+    let name = "call-dual-quiet-customer-60s.mp3";
+    let (call, rate_hz) = decoded(name);
+    let lufs = measure(source(name)).expect("loudness");
+    assert_eq!(lufs, spoken(&call, rate_hz));
+    let lift = <[f32; 2]>::try_from(gains(&lufs)).expect("two sides");
+    for speed in [1.0, 2.0] {
+        // The first ten seconds of the call, in which the gain would still be on its way.
+        let beginning = (10.0 / speed * f64::from(rate_hz)) as usize * 2;
+        let found = heard(name, speed, Shape { level: true, lift: Some(lift), ..Shape::default() });
+        let sides = loudness(&found[..beginning], rate_hz);
+        assert!((sides[0] - sides[1]).abs() < 3.0, "at {speed}x {sides:?}");
+        let unknown = heard(name, speed, Shape { level: true, ..Shape::default() });
+        let sides = loudness(&unknown[..beginning], rate_hz);
+        assert!((sides[0] - sides[1]).abs() > 3.0, "measuring beforehand is worth nothing here: {sides:?}");
     }
 }
 

@@ -27,6 +27,51 @@ fn left(samples: &[f32], from_ms: usize, frames: usize) -> Vec<f32> {
     channel(samples, 2, 0)[from..from + frames].to_vec()
 }
 
+/// What was played, in tenths of a second.
+fn played(player: &Player) -> Vec<(i64, i64)> {
+    let played: Vec<(i64, i64)> = (*player.status().played).clone().into();
+    played.into_iter().map(|(from_ms, to_ms)| ((from_ms + 50) / 100, (to_ms + 50) / 100)).collect()
+}
+
+#[test]
+fn what_counts_as_played_is_what_was_heard_and_not_what_was_jumped_over() {
+    let (player, headless) = playing(CALL, RATE);
+    headless.step(2 * RATE);
+    assert_eq!(played(&player), [(0, 20)]);
+    player.seek(30_000);
+    assert_eq!(played(&player), [(0, 20)], "a jump is no listening");
+    headless.step(RATE);
+    player.set_speed(2.0);
+    headless.step(RATE);
+    assert_eq!(played(&player), [(0, 20), (300, 330)], "at any speed");
+    player.seek(1_000);
+    headless.step(RATE);
+    assert_eq!(played(&player), [(0, 30), (300, 330)], "and what was heard twice counts once");
+    player.pause();
+    headless.step(RATE);
+    player.load(source("call-mono-5s.wav"), 0, false);
+    assert!(played(&player).is_empty(), "of another recording nothing was heard");
+}
+
+#[test]
+fn what_goes_round_is_played_once_and_silences_that_are_left_out_part_nothing() {
+    let (player, headless) = playing(CALL, RATE);
+    player.set_repeat(Some((2_000, 3_000)));
+    for _ in 0..25 {
+        headless.step(RATE / 10);
+        player.status();
+    }
+    let round: Vec<(i64, i64)> = (*player.status().played).clone().into();
+    assert!(round.len() == 1 && round[0].0 == 2_000 && (2_850..=3_000).contains(&round[0].1), "{round:?}");
+    player.set_repeat(None);
+    player.set_cuts([aftercall_media::Cut { start_ms: 11_000, end_ms: 14_000 }].into());
+    player.set_skip(true);
+    player.seek(10_000);
+    headless.step(2 * RATE);
+    let played = played(&player);
+    assert!(played.contains(&(100, 150)), "{played:?}");
+}
+
 /// Behind the ramp that every beginning has.
 fn settled(samples: &[f32]) -> &[f32] {
     &samples[RATE / 100..]

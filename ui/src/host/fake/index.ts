@@ -54,6 +54,7 @@ export function fakeHost(scene: URLSearchParams): Host {
     time_zone: scene.get('zone') ?? 'Asia/Jerusalem',
     keys: { singles: scene.get('keys') !== 'off', remapped: [] },
     notifications: true,
+    now_playing_names: false,
     rewind: 'gentle',
     sound: scene.get('sound') === 'page' ? 'page' : 'device',
   };

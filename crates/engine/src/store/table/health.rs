@@ -60,7 +60,7 @@ pub fn look(conn: &Connection, held_since_before_ms: i64) -> Result<Health, Stor
 /// SQLite's; then nothing was changed.
 pub fn mend(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     migrate::mend(transaction)?;
-    for derived in ["recording_analyses", "download_jobs"] {
+    for derived in ["recording_analyses", "recording_loudness", "download_jobs"] {
         transaction
             .execute(&format!("DELETE FROM {derived} WHERE recording_id NOT IN (SELECT id FROM recordings)"), [])?;
     }

@@ -273,12 +273,53 @@ pub fn analysis(conn: &Connection, id: &RecordingId) -> Result<Option<Analysis>,
     Ok(found.optional()?)
 }
 
-/// Keeps the waveform and the turns.
+/// The stored recordings of more than one channel whose loudness was not measured yet, the newest first.
+///
+/// # Errors
+/// SQLite's.
+pub fn without_loudness(conn: &Connection, most: usize) -> Result<Vec<RecordingId>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id FROM recordings
+         WHERE state IN ('on_device', 'pinned') AND channels > 1 AND file_id IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM recording_loudness WHERE recording_id = id)
+         ORDER BY ready_at_ms DESC LIMIT ?1",
+    )?;
+    let ids = statement.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get::<_, String>(0))?;
+    ids.map(|id| id?.parse().map_err(|_| StoreError::BadValue("a recording's id"))).collect()
+}
+
+/// How loud each channel speaks, in LUFS, none where nobody does; nothing where it was not measured or cannot be told.
+///
+/// # Errors
+/// SQLite's.
+pub fn loudness(conn: &Connection, id: &RecordingId) -> Result<Option<Vec<Option<f32>>>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT channels_lufs FROM recording_loudness WHERE recording_id = ?1")?;
+    let found: Option<String> = statement.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    let lufs: Option<Vec<Option<f32>>> = found.and_then(|found| serde_json::from_str(&found).ok());
+    Ok(lufs.filter(|lufs| !lufs.is_empty()))
+}
+
+/// Keeps it; empty where it cannot be told. A recording that was forgotten meanwhile stays so.
+///
+/// # Errors
+/// SQLite's.
+pub fn set_loudness(conn: &Connection, id: &RecordingId, lufs: &[Option<f32>]) -> Result<(), StoreError> {
+    let lufs = serde_json::to_string(lufs).map_err(|_| StoreError::BadValue("loudness"))?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO recording_loudness (recording_id, channels_lufs)
+         SELECT id, ?2 FROM recordings WHERE id = ?1",
+    )?
+    .execute((id.as_str(), lufs))?;
+    Ok(())
+}
+
+/// Keeps the waveform and the turns. The loudness of another file is forgotten.
 ///
 /// # Errors
 /// SQLite's; the recording's row must be there.
 pub fn set_analysis(conn: &Connection, id: &RecordingId, analysis: &Analysis) -> Result<(), StoreError> {
     conn.prepare_cached("INSERT OR REPLACE INTO recording_analyses (recording_id, peaks, turns) VALUES (?1, ?2, ?3)")?
         .execute((id.as_str(), &analysis.peaks, &analysis.turns))?;
+    conn.prepare_cached("DELETE FROM recording_loudness WHERE recording_id = ?1")?.execute([id.as_str()])?;
     Ok(())
 }

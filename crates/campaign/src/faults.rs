@@ -72,11 +72,43 @@ pub fn run(plan: &Plan) -> Result<Report, Failure> {
     if !can_trace() {
         return Err(Failure::Setup("strace is missing or may not trace: apt-get install strace".into()));
     }
-    let mut report = Report::default();
-    upgrades(plan, &mut report)?;
-    syncs(plan, &mut report)?;
-    fetches::run(plan, &mut report)?;
-    Ok(report)
+    // Each has a profile and a server of its own, and waits for its disk and for its next tries.
+    std::thread::scope(|scope| {
+        let begin = |part: Part| {
+            let run = move || {
+                let mut report = Report::default();
+                part(plan, &mut report).map(|()| report)
+            };
+            scope.spawn(run)
+        };
+        let mut running = vec![begin(Box::new(upgrades)), begin(Box::new(syncs))];
+        running.extend(
+            fetches::CALLS
+                .map(|call| begin(Box::new(move |plan: &Plan, report: &mut Report| fetches::run(plan, call, report)))),
+        );
+        let mut all = Report::default();
+        for part in running {
+            let stopped = |_| Err(Failure::Setup("a part of the campaign stopped unexpectedly".into()));
+            all.take(part.join().unwrap_or_else(stopped)?);
+        }
+        Ok(all)
+    })
+}
+
+type Part = Box<dyn FnOnce(&Plan, &mut Report) -> Result<(), Failure> + Send>;
+
+impl Report {
+    fn take(&mut self, other: Self) {
+        self.hit += other.hit;
+        self.missed += other.missed;
+        for (end, count) in other.ends {
+            *self.ends.entry(end).or_default() += count;
+        }
+        self.verdict.lost.extend(other.verdict.lost);
+        self.verdict.duplicated.extend(other.verdict.duplicated);
+        self.verdict.half_applied.extend(other.verdict.half_applied);
+        self.verdict.other.extend(other.verdict.other);
+    }
 }
 
 /// The n-th of one system call is made to fail; no `when` makes all from there on fail, as a full disk does.
@@ -90,6 +122,7 @@ pub(crate) fn traced(command: &Command, call: &str, fault: &str, n: u32, log: &P
 /// Goes through the n-th calls until nothing is hit any more.
 pub(crate) fn each(
     plan: &Plan,
+    what: &str,
     calls: &[&str],
     mut run: impl FnMut(&str, &str, u32) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
@@ -99,7 +132,7 @@ pub(crate) fn each(
             while n <= plan.of_each && run(call, fault, n)? {
                 n += 1;
             }
-            (plan.tell)(&format!("{call} {fault}: {} hit", n - 1));
+            (plan.tell)(&format!("{what}: {call} {fault}: {} hit", n - 1));
         }
     }
     Ok(())
@@ -128,7 +161,7 @@ fn upgrades(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     old::make(&template, None, 1, ROWS, false)?;
     let print = old::print(&old::connect(&template, None)?, None)?;
     let file = profile.path("trial.db");
-    each(plan, &CALLS, |call, fault, n| {
+    each(plan, "upgrade", &CALLS, |call, fault, n| {
         old::copy_with_companions(&template, &file)?;
         let command = profile.command(&["db", "upgrade", &file.to_string_lossy()]);
         let answer = finish(traced(&command, call, fault, n, Path::new("/dev/null")))?;
@@ -145,27 +178,58 @@ fn upgrades(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     })
 }
 
+/// A server whose business goes on, and a library that follows it. Not for long: what it once was is looked through after
+/// each fault, and a business of hundreds of faults would be larger with each.
+struct Following {
+    sandbox: Sandbox,
+    first: Vec<String>,
+    profile: Profile,
+    known: Known,
+}
+
+/// Faults of one library: of its first sync, which writes more, and of the next ones.
+const FAULTS_OF_ONE: u64 = 10;
+
+impl Following {
+    fn begin(runtime: &Runtime, plan: &Plan, seed: u64) -> Result<Self, Failure> {
+        let options = Options { calls: 300, leads: 40, seed, ..Options::default() };
+        let sandbox = runtime.block_on(Sandbox::start(options))?;
+        let first = Truth::sids(&sandbox);
+        sandbox.move_each_request(1);
+        let profile = Profile::new(&plan.cli)?;
+        profile.sign_in(sandbox.ready())?;
+        Ok(Self { sandbox, first, profile, known: Known::default() })
+    }
+
+    /// Undisturbed it comes to what the server has.
+    fn end(self, runtime: &Runtime, report: &mut Report) -> Result<(), Failure> {
+        self.sandbox.move_each_request(0);
+        for _ in 0..2 {
+            self.profile.ask(&["sync", "--full"])?;
+        }
+        let truth = Truth::of(&self.sandbox, self.first);
+        if let Some(library) = Library::read(&self.profile, &truth)? {
+            report.verdict.extend("the end", truth.judge_equal(&library, true));
+        }
+        runtime.block_on(self.sandbox.stop());
+        Ok(())
+    }
+}
+
 fn syncs(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|source| Failure::Start { program: "the runtime".into(), source })?;
-    let options = Options { calls: 300, leads: 40, seed: plan.seed, ..Options::default() };
-    let sandbox = runtime.block_on(Sandbox::start(options))?;
-    let first = Truth::sids(&sandbox);
-    sandbox.move_each_request(1);
-    let mut one = (Profile::new(&plan.cli)?, Known::default());
-    one.0.sign_in(sandbox.ready())?;
-    let mut runs = 0;
-    each(plan, &CALLS, |call, fault, n| {
-        // A library now and then begun anew: a first sync writes more.
-        runs += 1;
-        if runs % 10 == 0 {
-            one = (Profile::new(&plan.cli)?, Known::default());
-            one.0.sign_in(sandbox.ready())?;
+    let (mut now, mut runs): (Option<Following>, u64) = (None, 0);
+    each(plan, "sync", &CALLS, |call, fault, n| {
+        if runs.is_multiple_of(FAULTS_OF_ONE) {
+            let former = now.replace(Following::begin(&runtime, plan, plan.seed + runs)?);
+            former.map(|former| former.end(&runtime, report)).transpose()?;
         }
+        runs += 1;
+        let Some(Following { sandbox, first, profile, known }) = &mut now else { return Ok(false) };
         sandbox.move_on(60);
-        let (profile, known) = &mut one;
         let answer = finish(traced(&profile.command(&["sync", "--full"]), call, fault, n, Path::new("/dev/null")))?;
         let is_hit = note(report, "sync", call, fault, &answer);
-        let truth = Truth::of(&sandbox, first.clone());
+        let truth = Truth::of(sandbox, first.clone());
         let at = format!("sync, {call} {n} {fault}");
         match Library::read(profile, &truth) {
             Ok(Some(library)) => report.verdict.extend(&at, truth.judge(&library, known)),
@@ -174,15 +238,5 @@ fn syncs(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         }
         Ok(is_hit)
     })?;
-    sandbox.move_each_request(0);
-    let (profile, _) = &one;
-    for _ in 0..2 {
-        profile.ask(&["sync", "--full"])?;
-    }
-    let truth = Truth::of(&sandbox, first.clone());
-    if let Some(library) = Library::read(profile, &truth)? {
-        report.verdict.extend("the end", truth.judge_equal(&library, true));
-    }
-    runtime.block_on(sandbox.stop());
-    Ok(())
+    now.map_or(Ok(()), |last| last.end(&runtime, report))
 }

@@ -11,24 +11,24 @@ use crate::faults::{Plan, Report, each, traced};
 use crate::program::{Answer, Profile, finish};
 use crate::{Failure, downloads};
 
-const CALLS: [&str; 7] =
+pub(crate) const CALLS: [&str; 7] =
     ["pwrite64", "write", "fsync", "fdatasync", "rename,renameat,renameat2", "openat", "ftruncate"];
 /// Recordings that are kept at a time: each is read whole after each fault.
 const KEPT: u32 = 8;
 /// How a run may end. The program's loader has words of its own, and ends with 127 before the program began.
 const ENDS: [&str; 6] = ["killed", "ok", "disk_full", "internal", "invalid_input", "exit 127"];
 
-/// Makes them, each on a recording of its own.
-pub(crate) fn run(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
+/// Makes those of one call, each on a recording of its own.
+pub(crate) fn run(plan: &Plan, call: &str, report: &mut Report) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|source| Failure::Start { program: "the runtime".into(), source })?;
-    let cases = CALLS.len() as u64 * 3 * u64::from(plan.of_each);
+    let cases = 3 * u64::from(plan.of_each);
     let options = Options { calls: cases * 3 + 60, leads: 20, seed: plan.seed, prepare_polls: 0, ..Options::default() };
     let sandbox = runtime.block_on(Sandbox::start(options))?;
     let profile = synced(&downloads::Plan { cli: plan.cli.clone(), n: 0, seed: plan.seed, tell: plan.tell }, &sandbox)?;
     let recordings = sandbox.ready().recordings.clone();
     let (mut recordings, mut runs, mut waiting) = (recordings.iter(), 0, 0);
     let log = profile.path("calls.txt");
-    each(plan, &CALLS, |call, fault, n| {
+    each(plan, "fetch", &[call], |call, fault, n| {
         // Of its writes most wake its own threads: no disk makes those fail, and no program would live on.
         if call == "write" && fault != "signal=KILL" {
             return Ok(false);

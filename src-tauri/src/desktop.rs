@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tauri::{AppHandle, Manager, Runtime};
 use tauri_plugin_dialog::DialogExt as _;
 use tauri_plugin_notification::NotificationExt as _;
+use tauri_plugin_opener::OpenerExt as _;
 
 use serde_json::json;
 
@@ -82,6 +83,11 @@ impl<R: Runtime> Desktop for OfWindow<R> {
         }
         // A desktop without notifications misses one; the window says the same.
         let _ = self.app.notification().builder().title(notice.title).body(notice.text).show();
+    }
+
+    fn browse(&self, page: &str) -> bool {
+        let opened = self.app.opener().open_url(page, None::<&str>);
+        opened.inspect_err(|error| tracing::warn!(%error, "no browser opened")).is_ok()
     }
 }
 

@@ -55,6 +55,7 @@ pub fn build<R: Runtime>(builder: Builder<R>, shell: Shell) -> Builder<R> {
         .manage(shell)
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_opener::init())
         .register_asynchronous_uri_scheme_protocol("rec", move |context, request, responder| {
             protocol::answer(&for_protocol, &context, request, responder);
         })

@@ -1,10 +1,11 @@
-//! `cargo xtask e2e`: the real window by WebDriver, from sign-in to a lead's page, then every screen, then without a
-//! pointer.
+//! `cargo xtask e2e`: the real window by WebDriver, from sign-in to a lead's page, then every screen, then
+//! without a pointer, and without a network.
 //!
 //! Pictures of every step and the programs' logs stay in `target/e2e`.
 
 pub mod hostile;
 mod keyboard;
+mod offline;
 mod screens;
 
 use std::path::Path;
@@ -41,15 +42,26 @@ pub fn with_built_programs() -> Result<Checks, Failure> {
     for (title, keychain) in [("The window with a keychain", true), ("The window with a key file", false)] {
         println!("{title}");
         let ran = until_interrupted(run(keychain, &results, &axe, &mut checks));
-        match ran {
-            Ok(()) => {}
-            Err(Failure::Interrupted) => return Err(Failure::Interrupted),
-            Err(failure) => checks.broke(&failure),
-        }
+        came_to_its_end(ran, &mut checks)?;
     }
     hostile::with_built_programs(hostile::PAGES_SHORT, &mut checks)?;
+    println!("The window without a network");
+    let ran = until_interrupted(offline::run(&results, &axe, &mut checks));
+    came_to_its_end(ran, &mut checks)?;
     println!("{} passed, {} failed; pictures and logs are in target/e2e", checks.passed, checks.failed.len());
     if checks.failed.is_empty() { Ok(checks) } else { Err(Failure::Several { count: checks.failed.len() }) }
+}
+
+/// What broke a run off is one failed rule; who interrupted it wants no more of them.
+fn came_to_its_end(ran: Result<(), Failure>, checks: &mut Checks) -> Result<(), Failure> {
+    match ran {
+        Ok(()) => Ok(()),
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        Err(failure) => {
+            checks.broke(&failure);
+            Ok(())
+        }
+    }
 }
 
 async fn run(keychain: bool, results: &Path, axe: &str, checks: &mut Checks) -> Result<(), Failure> {
@@ -132,7 +144,7 @@ async fn journey(
     page.find("calls-grid").await?;
     page.picture("calls-english", false).await?;
     accessible(page, axe, "calls, English", checks).await?;
-    screens::walk(page, axe, checks).await?;
+    screens::walk(page, axe, &scene, checks).await?;
     keyboard::walk(page, &scene, checks).await
 }
 

@@ -66,7 +66,12 @@ impl Page {
 
     /// Signs in as the sandbox's owner and waits for the first rows.
     pub async fn sign_in_to(&self, crm: &Ready) -> Result<(), Failure> {
-        self.sign_in(&crm.url, &crm.email, &crm.password).await?;
+        self.sign_in_at(&crm.url, crm).await
+    }
+
+    /// The same where the CRM is found at another address.
+    pub async fn sign_in_at(&self, url: &str, crm: &Ready) -> Result<(), Failure> {
+        self.sign_in(url, &crm.email, &crm.password).await?;
         self.find_css("[data-testid='first-keep-go'], [data-testid='calls-grid']", "the way in").await?;
         if self.has("first-keep-go").await? {
             // The one question of a first run; what is played in these runs is asked for one by one.
@@ -168,7 +173,8 @@ impl Page {
         self.said_by(script).await
     }
 
-    async fn said_by(&self, script: &str) -> Result<String, Failure> {
+    /// Runs a script that returns a text.
+    pub async fn said_by(&self, script: &str) -> Result<String, Failure> {
         Ok(self.script(script, vec![]).await?.as_str().unwrap_or_default().to_owned())
     }
 

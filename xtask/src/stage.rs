@@ -9,6 +9,7 @@ mod sandbox;
 mod screen;
 pub mod sound;
 mod window;
+mod wire;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,7 @@ pub use sandbox::{Ready, Recording, Sandbox, TwilioAccount};
 pub use screen::Screen;
 pub use sound::Sound;
 pub use window::{Window, free_port, wait_for_port};
+pub use wire::Wire;
 
 use crate::failure::Failure;
 

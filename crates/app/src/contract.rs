@@ -146,6 +146,8 @@ contract! {
     /// Somebody opened the lead page: its notes, reminders and activity are asked for, and the reply is when that was
     /// done. What changed is told by the events; a failure leaves what is known.
     lead_open: LeadAsk => LeadOpened;
+    /// Shows the lead in the CRM's own pages, in the system's browser; `not_found` where no browser opens.
+    lead_in_crm: LeadAsk => Nothing;
     /// Keeps a note and sends it when it can be sent. Also on a call at a second.
     note_add: NoteAddAsk => NoteAdded;
     /// Another text for a note, sent or not.
@@ -188,7 +190,7 @@ contract! {
     storage_limits: LimitsView => StorageView;
     /// Brings what is here back within the limits now.
     storage_evict: Nothing => StorageView;
-    /// The waveform of a recording that is here.
+    /// The waveform of a recording that is here; of one that arrives, as far as it is here from its beginning on.
     recording_peaks: PeaksAsk => PeaksView;
     /// Who speaks when in a recording that is or was here, and what skipping silence leaves out of it.
     recording_turns: RecordingAsk => TurnsView;

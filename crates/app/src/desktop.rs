@@ -5,6 +5,9 @@
 
 use std::path::PathBuf;
 
+use aftercall_domain::ids::LeadId;
+use aftercall_engine::store::table::account;
+use aftercall_engine::upstream::Origin;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use ts_rs::TS;
@@ -12,7 +15,7 @@ use ts_rs::TS;
 use crate::dto::Nothing;
 use crate::errors::AppError;
 use crate::now_playing::{NowPlaying, Words};
-use crate::start::Boot;
+use crate::start::{App, Boot};
 
 /// Letters of one line in the tray or of a notification.
 const LINE_LETTERS_MAX: usize = 200;
@@ -33,6 +36,10 @@ pub trait Desktop: Send + Sync {
 
     /// Says it outside of the window, where the window is not in front.
     fn notify(&self, notice: Notice);
+
+    /// Opens a page of the CRM in the system's browser, and waits for a moment to see whether that fails. False where none
+    /// opens.
+    fn browse(&self, page: &str) -> bool;
 }
 
 /// What stands beside the clock.
@@ -81,6 +88,19 @@ pub(crate) fn show(boot: &Boot, tray: Tray) -> Result<Nothing, AppError> {
         desktop.show(tray);
     }
     Ok(Nothing {})
+}
+
+impl App {
+    /// Shows a lead in the CRM's own pages. The address is made here, of the origin that somebody signed in to: nothing
+    /// of it comes from the page or from the CRM's data.
+    pub(crate) async fn show_in_crm(&self, id: LeadId) -> Result<Nothing, AppError> {
+        let account = self.store().read(account::get).await?.ok_or(AppError::NotSignedIn)?;
+        let origin: Origin = account.url.parse()?;
+        let desktop = self.0.desktop.clone().ok_or(AppError::NotFound("desktop"))?;
+        let page = origin.lead_page(id);
+        let opened = tokio::task::spawn_blocking(move || desktop.browse(&page)).await;
+        if opened.map_err(|_| AppError::Panicked)? { Ok(Nothing {}) } else { Err(AppError::NotFound("browser")) }
+    }
 }
 
 /// Says it.

@@ -618,6 +618,17 @@ pub struct LeadPage {
     pub appointments: Vec<AppointmentRow>,
     /// The next one that is not cancelled.
     pub next_appointment: Option<AppointmentRow>,
+    /// What was marked in its calls, by call and place.
+    pub marks: Vec<CallMarkView>,
+}
+
+/// A mark in one of a lead's calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct CallMarkView {
+    /// The call.
+    pub sid: String,
+    /// The mark.
+    pub mark: MarkView,
 }
 
 /// Who talks, over the calls of a lead.
@@ -677,10 +688,13 @@ pub struct PeaksAsk {
 pub struct PeaksView {
     /// Channels.
     pub channels: u16,
-    /// Exact length.
+    /// Length: exact, or an estimate while the recording arrives.
     #[ts(type = "number")]
     pub duration_ms: i64,
-    /// Per channel: min, max, min, max …
+    /// So much of it is known, from the beginning on; less than all only while it arrives.
+    #[ts(type = "number")]
+    pub known_ms: i64,
+    /// Per channel: min, max, min, max …, over all of its length; zeros where nothing is known.
     pub lanes: Vec<Vec<i8>>,
     /// Whose each lane is; empty where the speakers cannot be split.
     #[ts(type = "Array<Side>")]

@@ -224,6 +224,10 @@ pub(crate) async fn lead_open(boot: &Boot, ask: LeadAsk) -> Result<LeadOpened, A
     app(boot)?.open_lead(ask.id.parse()?).await
 }
 
+pub(crate) async fn lead_in_crm(boot: &Boot, ask: LeadAsk) -> Result<Nothing, AppError> {
+    app(boot)?.show_in_crm(ask.id.parse()?).await
+}
+
 pub(crate) async fn note_add(boot: &Boot, ask: NoteAddAsk) -> Result<NoteAdded, AppError> {
     notes::add(app(boot)?, ask).await
 }
@@ -338,7 +342,12 @@ pub(crate) async fn storage_evict(boot: &Boot, _: Nothing) -> Result<StorageView
 }
 
 pub(crate) async fn recording_peaks(boot: &Boot, ask: PeaksAsk) -> Result<PeaksView, AppError> {
-    sound::peaks_view(app(boot)?.library(), &ask.id.parse()?, ask.buckets).await
+    let app = app(boot)?;
+    let id: RecordingId = ask.id.parse()?;
+    match sound::peaks_view(app.library(), &id, ask.buckets).await {
+        Err(missing @ AppError::NotHere { .. }) => app.deck()?.shape_so_far(&id, ask.buckets).await?.ok_or(missing),
+        known => known,
+    }
 }
 
 pub(crate) async fn recording_turns(boot: &Boot, ask: RecordingAsk) -> Result<TurnsView, AppError> {

@@ -7,12 +7,15 @@ use aftercall_domain::outbox::Task;
 use aftercall_domain::sides::Side;
 use aftercall_domain::status::LeadStatus;
 use aftercall_engine::store::table::outbox::DraftRow;
-use aftercall_engine::store::table::{Span, appointments, calls, jobs, lead_pages, lead_statuses, leads, outbox};
+use aftercall_engine::store::table::{
+    Span, appointments, calls, jobs, lead_pages, lead_statuses, leads, marks, outbox,
+};
 use aftercall_engine::store::{Connection, Store, StoreError};
 
 use crate::call_page;
-use crate::dto::{ActivityView, CallPlaceView, LeadPage, LeadTalk, NoteView, PendingView, ReminderView};
+use crate::dto::{ActivityView, CallMarkView, CallPlaceView, LeadPage, LeadTalk, NoteView, PendingView, ReminderView};
 use crate::errors::AppError;
+use crate::marks::view;
 use crate::notes::draft_id;
 use crate::rows::{Origins, ROWS_MAX, appointment, call, lead, status};
 
@@ -112,9 +115,11 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
         let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
         let totals = calls::lead_totals(conn, id)?;
         let statuses = lead_statuses::all(conn)?;
-        let (mut rows, mut talk) = (Vec::new(), LeadTalk::default());
+        let (mut rows, mut talk, mut marked) = (Vec::new(), LeadTalk::default(), Vec::new());
         for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
             rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
+            let sid = &listing.call.sid;
+            marked.extend(marks::of_call(conn, sid)?.into_iter().map(|mark| (sid.to_string(), mark)));
             let spoken = call_page::spoken(conn, &listing.recording, listing.call.direction)?;
             let both = spoken.and_then(|spoken| Some((spoken.ms_of(Side::Agent)?, spoken.ms_of(Side::Customer)?)));
             if let Some((agent_ms, customer_ms)) = both {
@@ -140,6 +145,7 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
             talk,
             appointments: appointments::of_lead(conn, id)?.iter().map(appointment).collect(),
             next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment),
+            marks: marked.into_iter().map(|(sid, mark)| CallMarkView { sid, mark: view(mark) }).collect(),
         }))
     });
     page.await?.ok_or(AppError::NotFound("lead"))

@@ -11,7 +11,7 @@ use crate::errors::AppError;
 /// A bookmark's name is a line, not a note.
 const NAME_BYTES_MAX: usize = 1_000;
 
-fn view(mark: marks::Mark) -> MarkView {
+pub(crate) fn view(mark: marks::Mark) -> MarkView {
     MarkView {
         id: mark.id,
         at_ms: mark.at_ms,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aftercall_domain::ids::{CallSid, RecordingId};
 use aftercall_domain::recording::RecordingState;
+use aftercall_domain::sides::Side;
 use aftercall_engine::queue::{Arriving, ArrivingCursor};
 use aftercall_engine::secrets;
 use aftercall_engine::store::table::calls;
@@ -100,13 +101,22 @@ pub(crate) async fn peaks_view(library: &Library, id: &RecordingId, buckets: u32
         return Err(AppError::InvalidInput("a waveform has 1 to 65,536 buckets"));
     }
     let peaks = peaks(library, id).await?;
-    let lanes = peaks.buckets(buckets as usize);
-    Ok(PeaksView {
-        sides: sides::of_recording(&library.store, id, peaks.channels()).await?,
-        channels: peaks.channels(),
-        duration_ms: peaks.duration_ms(),
-        lanes: lanes.into_iter().map(|lane| lane.into_iter().flat_map(|(low, high)| [low, high]).collect()).collect(),
-    })
+    let sides = sides::of_recording(&library.store, id, peaks.channels()).await?;
+    Ok(shape_view(&peaks, peaks.duration_ms(), buckets, sides))
+}
+
+/// The shape of a recording of this length, of which these peaks are known from the beginning on.
+pub(crate) fn shape_view(peaks: &Peaks, duration_ms: i64, buckets: u32, sides: Vec<Side>) -> PeaksView {
+    let known_ms = peaks.duration_ms().min(duration_ms);
+    let whole = u64::try_from(duration_ms).unwrap_or(0).max(1);
+    let known = u64::from(buckets) * u64::try_from(known_ms).unwrap_or(0) / whole;
+    let known = usize::try_from(known).unwrap_or(usize::MAX).max(1);
+    let lanes = peaks.buckets(known).into_iter().map(|lane| {
+        let mut pairs: Vec<i8> = lane.into_iter().flat_map(|(low, high)| [low, high]).collect();
+        pairs.resize(2 * buckets as usize, 0);
+        pairs
+    });
+    PeaksView { channels: peaks.channels(), duration_ms, known_ms, lanes: lanes.collect(), sides }
 }
 
 /// Who speaks when, for the window.

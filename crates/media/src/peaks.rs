@@ -101,6 +101,7 @@ fn join(a: (i8, i8), b: (i8, i8)) -> (i8, i8) {
 }
 
 /// Builds [`Peaks`] from decoded sound.
+#[derive(Debug, Clone)]
 pub struct PeaksBuilder {
     sample_rate_hz: u32,
     frames_per_bucket: u64,

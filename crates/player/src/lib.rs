@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod analyse;
+pub mod arriving_shape;
 mod bell;
 pub mod control;
 pub mod decode;
@@ -28,6 +29,7 @@ pub mod stretch;
 mod watch;
 
 pub use analyse::{Analysis, analyse};
+pub use arriving_shape::ArrivingShape;
 pub use control::{Player, Status};
 pub use decode::{Arriving, Decoder, Source};
 pub use error::PlayerError;

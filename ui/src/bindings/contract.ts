@@ -307,6 +307,19 @@ export type CallAsk = {
 sid: string, };
 
 /**
+ * A mark in one of a lead's calls.
+ */
+export type CallMarkView = { 
+/**
+ * The call.
+ */
+sid: string, 
+/**
+ * The mark.
+ */
+mark: MarkView, };
+
+/**
  * The call page.
  */
 export type CallPage = { 
@@ -934,7 +947,11 @@ appointments: Array<AppointmentRow>,
 /**
  * The next one that is not cancelled.
  */
-next_appointment: AppointmentRow | null, };
+next_appointment: AppointmentRow | null, 
+/**
+ * What was marked in its calls, by call and place.
+ */
+marks: Array<CallMarkView>, };
 
 /**
  * One lead as a row shows it.
@@ -1307,11 +1324,15 @@ export type PeaksView = {
  */
 channels: number, 
 /**
- * Exact length.
+ * Length: exact, or an estimate while the recording arrives.
  */
 duration_ms: number, 
 /**
- * Per channel: min, max, min, max …
+ * So much of it is known, from the beginning on; less than all only while it arrives.
+ */
+known_ms: number, 
+/**
+ * Per channel: min, max, min, max …, over all of its length; zeros where nothing is known.
  */
 lanes: Array<Array<number>>, 
 /**
@@ -2347,6 +2368,8 @@ export interface Commands {
   /** Somebody opened the lead page: its notes, reminders and activity are asked for, and the reply is when that was
  done. What changed is told by the events; a failure leaves what is known. */
   lead_open: { args: LeadAsk; reply: LeadOpened };
+  /** Shows the lead in the CRM's own pages, in the system's browser; `not_found` where no browser opens. */
+  lead_in_crm: { args: LeadAsk; reply: Nothing };
   /** Keeps a note and sends it when it can be sent. Also on a call at a second. */
   note_add: { args: NoteAddAsk; reply: NoteAdded };
   /** Another text for a note, sent or not. */
@@ -2389,7 +2412,7 @@ export interface Commands {
   storage_limits: { args: LimitsView; reply: StorageView };
   /** Brings what is here back within the limits now. */
   storage_evict: { args: Nothing; reply: StorageView };
-  /** The waveform of a recording that is here. */
+  /** The waveform of a recording that is here; of one that arrives, as far as it is here from its beginning on. */
   recording_peaks: { args: PeaksAsk; reply: PeaksView };
   /** Who speaks when in a recording that is or was here, and what skipping silence leaves out of it. */
   recording_turns: { args: RecordingAsk; reply: TurnsView };

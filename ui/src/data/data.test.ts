@@ -47,16 +47,32 @@ describe('window cache', () => {
     expect(cache.row(250)).toBeUndefined();
   });
 
+  it('asks ahead of the view, the way that the list is going, and for nothing twice', async () => {
+    const list = listOf(100_000);
+    const cache = new WindowCache<string>(new Changes(), ['calls']);
+    cache.open(list.fetch);
+    for (let n = 0; n < 6; n += 1) await list.answer();
+    expect(list.asked).toEqual([0, 100, 200, 300]);
+    cache.view(50_000, 50_020);
+    for (let n = 0; n < 6; n += 1) await list.answer();
+    expect(list.asked.slice(4)).toEqual([50_000, 50_100, 50_200, 50_300, 49_900]);
+    cache.view(49_990, 50_010);
+    for (let n = 0; n < 6; n += 1) await list.answer();
+    expect(list.asked.slice(9)).toEqual([49_800, 49_700, 49_600]);
+  });
+
   it('jumps: the middle is read without what lies before it', async () => {
     const list = listOf(1_000_000);
     const cache = new WindowCache<string>(new Changes(), ['calls']);
     cache.open(list.fetch);
     await list.answer();
     cache.view(500_000, 500_020);
+    // What was under way already comes first.
     await list.answer();
-    expect(list.asked).toEqual([0, 500_000]);
+    await list.answer();
+    expect(list.asked.slice(0, 3)).toEqual([0, 100, 500_000]);
     expect(cache.row(500_007)).toBe('0:500007');
-    expect(cache.row(100)).toBeUndefined();
+    expect(cache.row(200)).toBeUndefined();
   });
 
   it('keeps what is shown until its replacement is here', async () => {

@@ -15,6 +15,8 @@ export type Fetch<Row, P extends Piece<Row>> = (offset: number, limit: number) =
 
 export const PAGE_ROWS = 100;
 const PAGES_KEPT = 60;
+/** So many pages are asked for before they are in view, where the list is going; one where it came from. */
+const AHEAD = 3;
 
 interface Page<Row> {
   rows: readonly Row[];
@@ -24,7 +26,8 @@ interface Page<Row> {
 
 /**
  * The rows of a long list by ordinal, in pages of 100. A change marks every page stale and asks again for those in
- * view only; what is shown stays until its replacement is here. One request at a time, the view's first page first.
+ * view only; what is shown stays until its replacement is here. One request at a time, the view's first page first, then
+ * what comes into view next, so that no row is blank when it does.
  */
 export class WindowCache<Row, P extends Piece<Row> = Piece<Row>> {
   /** The last answer: counts, and whatever else it carries. */
@@ -40,6 +43,7 @@ export class WindowCache<Row, P extends Piece<Row> = Piece<Row>> {
   #clock = 0;
   #first = 0;
   #last = 0;
+  #isGoingUp = false;
   #running = false;
 
   constructor(changes: Changes, tags: readonly Tag[]) {
@@ -69,6 +73,7 @@ export class WindowCache<Row, P extends Piece<Row> = Piece<Row>> {
 
   /** Tells which rows are in view, both ends included. */
   view(first: number, last: number): void {
+    if (first !== this.#first) this.#isGoingUp = first < this.#first;
     this.#first = Math.max(0, first);
     this.#last = Math.max(this.#first, last);
     void this.#pump();
@@ -108,11 +113,17 @@ export class WindowCache<Row, P extends Piece<Row> = Piece<Row>> {
     for (let page = from; page <= to; page += 1) {
       const known = this.#pages.get(page);
       if (known !== undefined) known.used = this.#clock += 1;
-      const beyond =
-        this.head !== undefined && !this.#dropOnAnswer && page > 0 && page * PAGE_ROWS >= this.head.matched;
-      if ((known === undefined || known.stale) && !beyond) return page;
+      if ((known === undefined || known.stale) && !this.#isBeyond(page)) return page;
     }
-    return undefined;
+    // Of another list nothing is known yet: its first page comes alone.
+    if (this.head === undefined || this.#dropOnAnswer) return undefined;
+    const ahead = Array.from({ length: AHEAD }, (_, n) => (this.#isGoingUp ? from - 1 - n : to + 1 + n));
+    const around = [...ahead, this.#isGoingUp ? to + 1 : from - 1];
+    return around.find((page) => page >= 0 && !this.#pages.has(page) && !this.#isBeyond(page));
+  }
+
+  #isBeyond(page: number): boolean {
+    return this.head !== undefined && !this.#dropOnAnswer && page > 0 && page * PAGE_ROWS >= this.head.matched;
   }
 
   async #pump(): Promise<void> {

@@ -42,7 +42,7 @@ describe('waveform', () => {
   });
 
   it('draws the agent up and the customer down, each inside its half', () => {
-    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, quiet], sides }, 3, 48);
+    const bars = barsOf({ channels: 2, duration_ms: 1000, known_ms: 1000, lanes: [loud, quiet], sides }, 3, 48);
     expect(bars).toHaveLength(1);
     expect(bars[0]).toMatchObject({ x: 0, up: 22 });
     expect(bars[0]?.down).toBeLessThan(22);
@@ -50,20 +50,30 @@ describe('waveform', () => {
 
   it('draws the agent up whichever channel it is on', () => {
     const lanes = [quiet, loud];
-    const bars = barsOf({ channels: 2, duration_ms: 1000, lanes, sides: ['customer', 'agent'] }, 3, 48);
+    const bars = barsOf({ channels: 2, duration_ms: 1000, known_ms: 1000, lanes, sides: ['customer', 'agent'] }, 3, 48);
     expect(bars[0]).toMatchObject({ x: 0, up: 22 });
     expect(bars[0]?.down).toBeLessThan(22);
   });
 
+  it('raises what is known of a recording that arrives as it will raise the whole', () => {
+    const lane = [-30, 30, ...Array.from({ length: 198 }, () => 0)];
+    const whole = barsOf({ channels: 1, duration_ms: 100, known_ms: 100, lanes: [lane], sides: [] }, 300, 48);
+    const begun = barsOf({ channels: 1, duration_ms: 100, known_ms: 1, lanes: [lane], sides: [] }, 300, 48);
+    expect(begun[0]?.up).toBeGreaterThan(whole[0]?.up ?? Infinity);
+    expect(begun[50]?.up).toBe(1.5);
+  });
+
   it('leaves a quiet lane visible and one channel without a lower half', () => {
-    const silent = barsOf({ channels: 2, duration_ms: 1000, lanes: [loud, [0, 0]], sides }, 3, 48);
+    const silent = barsOf({ channels: 2, duration_ms: 1000, known_ms: 1000, lanes: [loud, [0, 0]], sides }, 3, 48);
     expect(silent[0]?.down).toBe(1.5);
-    expect(barsOf({ channels: 1, duration_ms: 1000, lanes: [loud], sides: [] }, 3, 48)[0]?.down).toBe(0);
+    expect(barsOf({ channels: 1, duration_ms: 1000, known_ms: 1000, lanes: [loud], sides: [] }, 3, 48)[0]?.down).toBe(
+      0,
+    );
   });
 
   it('keeps the loudest bucket when there are more buckets than bars', () => {
     const lane = [...quiet, ...quiet, ...loud, ...quiet];
-    const bars = barsOf({ channels: 1, duration_ms: 1000, lanes: [lane], sides: [] }, 6, 48);
+    const bars = barsOf({ channels: 1, duration_ms: 1000, known_ms: 1000, lanes: [lane], sides: [] }, 6, 48);
     expect(bars).toHaveLength(2);
     expect(bars[1]?.up).toBe(22);
     expect(bars[0]?.up).toBeLessThan(22);

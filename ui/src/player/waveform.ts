@@ -47,7 +47,9 @@ function drawn(value: number, gain: number): number {
 /** The bars of a waveform in a box. One channel: `up` is the half height of a bar centred on the line. */
 export function barsOf(peaks: PeaksView, width: number, height: number): Bar[] {
   const lanes = peaks.lanes.map(loudness);
-  const gain = gainOf(lanes);
+  // What is not known yet says nothing of how loud the call is.
+  const part = peaks.duration_ms > 0 ? peaks.known_ms / peaks.duration_ms : 1;
+  const gain = gainOf(lanes.map((lane) => lane.slice(0, Math.ceil(lane.length * part))));
   const count = barCount(width);
   const half = height / 2 - 2;
   // Which channel is whose is the app's to say: the agent's goes up, the customer's down.
@@ -122,6 +124,30 @@ function round(context: CanvasRenderingContext2D, x: number, y: number, height: 
   context.fill();
 }
 
+/** How much of a recording that arrives is here from its beginning on, 0 to 1. */
+export function begun(parts: readonly (readonly [number, number])[]): number {
+  const first = parts[0];
+  return first !== undefined && first[0] === 0 ? first[1] : 0;
+}
+
+/** In how many steps the shape of a recording that arrives is drawn. */
+export const SHAPE_STEPS = 40;
+
+/** The hatch where a recording is not here. */
+export function paintMissing(
+  context: CanvasRenderingContext2D,
+  parts: readonly (readonly [number, number])[],
+  width: number,
+  height: number,
+  ink: string,
+): void {
+  let at = 0;
+  for (const [from, to] of [...parts, [1, 1] as const]) {
+    paintHatch(context, at * width, from * width, height, ink);
+    at = to;
+  }
+}
+
 /** A recording whose shape is not known yet: a quiet line where it is here, the hatch where it is not. */
 export function paintArriving(
   context: CanvasRenderingContext2D,
@@ -130,16 +156,14 @@ export function paintArriving(
   height: number,
   ink: Ink,
 ): void {
-  let at = 0;
-  for (const [from, to] of [...parts, [1, 1] as const]) {
-    paintHatch(context, at * width, from * width, height, ink.mono);
+  paintMissing(context, parts, width, height, ink.mono);
+  for (const [from, to] of parts) {
     for (let x = from * width; x + BAR_PX <= to * width; x += STEP_PX) {
       context.fillStyle = ink.agent;
       context.fillRect(x, height / 2 - 1 - FLOOR_PX, BAR_PX, FLOOR_PX);
       context.fillStyle = ink.customer;
       context.fillRect(x, height / 2 + 1, BAR_PX, FLOOR_PX);
     }
-    at = to;
   }
 }
 

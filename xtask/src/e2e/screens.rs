@@ -2,23 +2,43 @@
 //! design shows.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::checks::Checks;
+use crate::cli::Scene;
 use crate::failure::Failure;
 use crate::page::{ESCAPE, Page};
-use crate::paths;
+use crate::{paths, run};
 
 /// Parts of the settings, as their tabs are named.
 const SETTINGS: &[&str] = &["account", "listening", "storage", "security", "keys", "looks", "about"];
-/// Pictures of the design that the window can be put beside: name, language, colours, and the screen's button.
-const PAIRS: &[(&str, &str, &str, &str)] = &[
-    ("calls-he-light", "he", "light", "nav-calls"),
-    ("calls-en-dark", "en", "dark", "nav-calls"),
-    ("offline-he-dark", "he", "dark", "nav-offline"),
+/// Pictures of the design that the window can be put beside: name, language, colours, and what is shown. The two in
+/// forced colours are missing: the window's engine on Linux has none.
+const PAIRS: &[(&str, &str, &str, Shown)] = &[
+    ("calls-he-light", "he", "light", Shown::Section("nav-calls")),
+    ("lead-he-light", "he", "light", Shown::Lead),
+    ("offline-he-dark", "he", "dark", Shown::Section("nav-offline")),
+    ("call-he-dark", "he", "dark", Shown::Call),
+    ("calls-en-dark", "en", "dark", Shown::Section("nav-calls")),
+    ("call-en-light", "en", "light", Shown::Call),
 ];
 
+/// What the design shows there.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// A screen, by its button in the side bar.
+    Section(&'static str),
+    /// The page of the call that is in the player.
+    Call,
+    /// The page of its lead.
+    Lead,
+}
+
 /// Goes through all of them.
-pub async fn walk(page: &mut Page, axe: &str, checks: &mut Checks) -> Result<(), Failure> {
+pub async fn walk(page: &mut Page, axe: &str, scene: &Scene, checks: &mut Checks) -> Result<(), Failure> {
     for (language, theme) in [("he", "light"), ("en", "dark")] {
         if page.language().await?.0 != language {
             page.switch_language(language).await?;
@@ -45,7 +65,7 @@ pub async fn walk(page: &mut Page, axe: &str, checks: &mut Checks) -> Result<(),
         over_the_page(page, axe, &format!("{language}-{theme}"), checks).await?;
         states_of_the_list(page, axe, &format!("{language}-{theme}"), checks).await?;
     }
-    pairs(page).await
+    pairs(page, scene).await
 }
 
 /// What lies over the page: the palette, the keys, the filters.
@@ -92,29 +112,45 @@ async fn look(page: &mut Page, axe: &str, name: &str, checks: &mut Checks) -> Re
 }
 
 /// The window and the design's picture of the same screen, side by side in `target/e2e/design`.
-async fn pairs(page: &mut Page) -> Result<(), Failure> {
-    let results = paths::results("e2e/design")?;
-    for (name, language, theme, button) in PAIRS {
+async fn pairs(page: &mut Page, scene: &Scene) -> Result<(), Failure> {
+    for (name, language, theme, shown) in PAIRS {
         if page.language().await?.0 != *language {
             page.switch_language(language).await?;
         }
         page.switch_theme(theme).await?;
-        page.click(button).await?;
-        let shown = page.picture(&format!("design-{name}"), true).await?;
-        place(&shown, &results.join(format!("{name}.window.png")))?;
-        if let Some(design) = design_of(name) {
-            place(&design, &results.join(format!("{name}.design.png")))?;
+        match shown {
+            Shown::Section(button) => page.click(button).await?,
+            Shown::Call | Shown::Lead => {
+                page.click("nav-calls").await?;
+                page.search_call(&scene.lead_name, &scene.sid).await?;
+                match shown {
+                    Shown::Lead => page.open_lead_of(&scene.sid).await?,
+                    _ => page.open_call(&scene.sid).await?,
+                }
+            }
         }
+        // What moves in and is asked for behind the first look.
+        sleep(Duration::from_millis(600)).await;
+        let shown = page.picture(&format!("design-{name}"), true).await?;
+        pair(name, &shown)?;
     }
     Ok(())
+}
+
+/// Puts a picture of the window, and the design's of the same screen in the same size, into `target/e2e/design`.
+fn pair(name: &str, window: &Path) -> Result<(), Failure> {
+    let results = paths::results("e2e/design")?;
+    let window_copy = results.join(format!("{name}.window.png"));
+    std::fs::copy(window, &window_copy).map_err(|e| Failure::file(window, e))?;
+    let Some(design) = design_of(name) else { return Ok(()) };
+    let mut shrink = Command::new("ffmpeg");
+    shrink.args(["-v", "error", "-y", "-i"]).arg(design).args(["-vf", "scale=1280:800:flags=area"]);
+    shrink.arg(results.join(format!("{name}.design.png")));
+    run::output(&mut shrink).map(drop)
 }
 
 /// The design's pictures lie beside the repository, not in it; where they are not, the window's stand alone.
 fn design_of(name: &str) -> Option<PathBuf> {
     let picture = paths::root().join("../shared/design").join(format!("{name}.png"));
     picture.exists().then_some(picture)
-}
-
-fn place(from: &Path, to: &Path) -> Result<(), Failure> {
-    std::fs::copy(from, to).map(|_| ()).map_err(|e| Failure::file(from, e))
 }

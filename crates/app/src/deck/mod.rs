@@ -3,6 +3,7 @@
 //! A recording that is not here is asked for, and starts by itself with the first of its bytes, unless another was chosen
 //! or the wish was taken back; the rest is heard as it arrives. The position is saved every five seconds, on pause, at the end and when the app closes.
 
+mod arriving;
 mod devices;
 pub mod dto;
 mod heard;
@@ -64,6 +65,7 @@ struct Inner {
     chosen: Mutex<Chosen>,
     status: watch::Receiver<Status>,
     shown: watch::Sender<PlayerState>,
+    drawn: Mutex<Option<arriving::Drawn>>,
 }
 
 /// What is in the player, beside what the player itself knows.
@@ -164,6 +166,7 @@ impl Deck {
             chosen: Mutex::new(chosen),
             status,
             shown,
+            drawn: Mutex::default(),
         }));
         tasks.spawn(deck.clone().follow(stop));
         Ok(deck)

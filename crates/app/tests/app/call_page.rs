@@ -124,8 +124,11 @@ async fn a_lead_page_says_who_talks_over_the_calls_that_were_measured() {
     fetched(&boot, &sid).await;
     let call = ask_for(&boot, "call_read", json!({"sid": sid})).await;
     let Some(lead) = call["lead_id"].as_str() else { panic!("the sample's call has a lead") };
+    ask_for(&boot, "mark_add", json!({"sid": sid, "at_ms": 1_500, "text": "the roof"})).await;
     let lead = ask_for(&boot, "lead_read", json!({"id": lead})).await;
     let talk = page(&boot, &sid).await["talk"].clone();
+    let marks = lead["marks"].as_array().unwrap();
+    assert_eq!((marks.len(), &marks[0]["sid"], &marks[0]["mark"]["text"]), (1, &json!(sid), &json!("the roof")));
     assert_eq!(lead["talk"], json!({"calls": 1, "agent_ms": talk["agent_ms"], "customer_ms": talk["customer_ms"]}));
     boot.close().await;
 }

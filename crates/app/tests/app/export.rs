@@ -55,6 +55,11 @@ impl Desktop for Person {
     fn notify(&self, notice: Notice) {
         self.told.lock().unwrap().push(notice.title);
     }
+
+    fn browse(&self, page: &str) -> bool {
+        self.told.lock().unwrap().push(page.to_owned());
+        self.folder.is_some()
+    }
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -135,6 +140,23 @@ async fn calls_leave_as_a_table_that_a_spreadsheet_reads_and_does_not_run() {
 }
 
 #[tokio::test]
+async fn a_lead_is_shown_in_the_crm_that_somebody_signed_in_to_and_nowhere_else() {
+    let world = World::small().await;
+    let folder = tempfile::tempdir().unwrap();
+    let person = Person::with(Some(folder.path()));
+    let boot = world.synced_on(Some(person.clone())).await;
+    ask_for(&boot, "lead_in_crm", json!({"id": "7"})).await;
+    assert_eq!(*person.told.lock().unwrap(), [format!("{}/app/leads/7", world.sandbox.ready().url)]);
+    for id in ["7/../../login", "//evil.example", "7?x", "@evil.example", ""] {
+        assert_eq!(refused(&boot, "lead_in_crm", json!({"id": id})).await.code.as_str(), "invalid_input", "{id:?}");
+    }
+    assert_eq!(person.told.lock().unwrap().len(), 1);
+    ask_for(&boot, "session_sign_out", json!({"wipe": false})).await;
+    assert_eq!(refused(&boot, "lead_in_crm", json!({"id": "7"})).await.code.as_str(), "login_expired");
+    boot.close().await;
+}
+
+#[tokio::test]
 async fn who_thinks_better_of_it_gets_no_file_and_who_has_no_desktop_is_told() {
     let world = World::small().await;
     let person = Person::with(None);
@@ -146,7 +168,8 @@ async fn who_thinks_better_of_it_gets_no_file_and_who_has_no_desktop_is_told() {
     let tray = json!({"playing": "x", "recording": "r", "play": null, "sync": "y", "open": "o", "quit": "q"});
     ask_for(&boot, "desktop_show", tray).await;
     ask_for(&boot, "desktop_notify", json!({"title": "ready", "text": "it plays"})).await;
-    assert_eq!(*person.told.lock().unwrap(), ["x", "ready"]);
+    assert_eq!(person.told.lock().unwrap()[..2], ["x", "ready"]);
+    assert_eq!(refused(&boot, "lead_in_crm", json!({"id": "7"})).await.code.as_str(), "not_found", "no browser");
     let turned = json!({"title": "two\nlines", "text": ""});
     assert_eq!(refused(&boot, "desktop_notify", turned).await.code.as_str(), "invalid_input");
     boot.close().await;

@@ -60,6 +60,14 @@ async fn a_recording_sounds_while_it_arrives_and_a_jump_ahead_is_fetched_first()
     assert!(here[0][0] == 0.0 && here[0][1].as_f64().unwrap() < 0.6, "{here:?}");
     let (length_ms, estimated) = (state["duration_ms"].as_i64().unwrap(), state["duration_estimated"].clone());
     assert!((890_000..=910_000).contains(&length_ms) && estimated == true, "{length_ms} {estimated}");
+    let shape = ask_for(&boot, "recording_peaks", json!({"id": id, "buckets": 900})).await;
+    let known_ms = shape["known_ms"].as_i64().unwrap();
+    assert!(known_ms > 0 && known_ms < shape["duration_ms"].as_i64().unwrap(), "{known_ms}");
+    let lane: Vec<i64> = serde_json::from_value(shape["lanes"][0].clone()).unwrap();
+    let known = known_ms as usize / 1000;
+    assert_eq!(lane.len(), 1800);
+    assert!(lane[..2 * known].iter().any(|sample| *sample > 20), "speech is drawn");
+    assert!(lane[2 * known + 4..].iter().all(|sample| *sample == 0), "what is not here is not");
 
     let state = ask_for(&boot, "player_seek", json!({"position_ms": 800_000})).await;
     assert!((799_000..=801_000).contains(&state["position_ms"].as_i64().unwrap()));

@@ -101,7 +101,7 @@ fn arguments(command: &str, sid: &str) -> Value {
         "leads_window" => json!({"search": "", "offset": 0, "limit": 5}),
         "call_read" | "call_page" | "listening_read" => json!({"sid": sid}),
         "listening_keep" => json!({"sid": sid, "position_ms": 1}),
-        "lead_read" | "lead_open" => json!({"id": "1"}),
+        "lead_read" | "lead_open" | "lead_in_crm" => json!({"id": "1"}),
         "note_add" => json!({"lead_id": "1", "text": "a note"}),
         "note_edit" => json!({"id": "1", "text": "a note"}),
         "note_retry" | "note_discard" => json!({"id": "draft:1"}),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aftercall_domain::ids::LeadId;
 use url::{Host, Url};
 
 use super::UpstreamError;
@@ -17,6 +18,11 @@ impl Origin {
         let mut url = self.0.clone();
         url.set_path(path);
         url
+    }
+
+    /// Where the CRM's own pages show a lead.
+    pub fn lead_page(&self, id: LeadId) -> String {
+        self.at(&format!("/app/leads/{id}")).into()
     }
 
     /// Whether the name leads to an address: `None` where there is no name to look up.
@@ -108,5 +114,6 @@ mod tests {
         for path in ["/api/calls", "//evil.example/x", "/@evil.example", "/\\evil.example", "/../../x"] {
             assert_eq!(origin.at(path).host_str(), Some("crm.example.com"), "{path:?}");
         }
+        assert_eq!(origin.lead_page(LeadId(7)), "https://crm.example.com/app/leads/7");
     }
 }

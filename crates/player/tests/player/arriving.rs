@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aftercall_player::{Arriving, Decoder, Phase, PlayerError};
+use aftercall_player::{Arriving, ArrivingShape, Decoder, Phase, PlayerError, analyse};
 
 use crate::signal::{channel, correlation, lag};
 use crate::support::{RECORDINGS, at_speed, audio, player, rendered, source, until};
@@ -155,6 +155,30 @@ fn a_recording_decoded_while_it_arrives_is_the_recording_to_the_sample() {
         assert_eq!(samples.len(), expected.len(), "{name}");
         assert!(samples == expected, "{name}: other samples");
     }
+}
+
+#[test]
+fn the_shape_of_what_is_here_is_the_beginning_of_the_whole_shape_and_asks_for_nothing() {
+    let bytes = std::fs::read(audio(CALL)).expect("a fixture");
+    let whole = analyse(Box::new(io::Cursor::new(bytes.clone()))).expect("sound").peaks;
+    let coming = Coming::of(bytes.clone());
+    let here = (coming.steps() / 2) as f64 * STEP as f64 / bytes.len() as f64;
+    coming.arrive(0, coming.steps() / 2);
+    // What is behind a gap does not count.
+    coming.arrive(coming.steps() / 2 + 1, 1);
+    let shape = ArrivingShape::open(&coming).expect("its beginning is here").grown().expect("sound");
+    let half_ms = shape.peaks().duration_ms();
+    let expected_ms = whole.duration_ms() as f64 * here;
+    assert!((half_ms as f64 - expected_ms).abs() < 2_000.0, "{half_ms}, not about {expected_ms}");
+    assert_eq!(shape.duration_ms(), whole.duration_ms());
+    // As kept, a hundred pairs a second; the last ones share what is left over.
+    let kept = |peaks: &aftercall_media::Peaks| peaks.buckets((peaks.duration_ms() / 10) as usize);
+    let (drawn, expected) = (kept(&shape.peaks()), kept(&whole));
+    assert_eq!(drawn[0][..4_000], expected[0][..4_000]);
+    assert_eq!(drawn[1][..4_000], expected[1][..4_000]);
+    coming.arrive_all();
+    assert_eq!(shape.grown().expect("sound").peaks(), whole, "grown to its end it is the whole shape");
+    assert_eq!(coming.last_wanted(), None, "a picture does not decide what is fetched first");
 }
 
 #[test]

@@ -84,6 +84,11 @@ export class CallModel {
     else this.shape = undefined;
   }
 
+  /** More of it is here than before: what is known of its shape is drawn, the former shape stays until then. */
+  arrivedMore(id: string): void {
+    if (this.#shapeOf === '') void this.#readShape(id, COARSE_BUCKETS);
+  }
+
   /** The lanes are looked at from nearer than the coarse shape can show. */
   wantFine(): void {
     if (this.#isFine || this.#shapeOf === '') return;
@@ -94,7 +99,8 @@ export class CallModel {
   async #readShape(id: string, buckets: number): Promise<void> {
     try {
       const peaks = await this.#app.host.call('recording_peaks', { id, buckets });
-      if (this.#shapeOf === id) this.shape = shapeOf(peaks);
+      const whole = peaks.known_ms >= peaks.duration_ms;
+      if (this.#shapeOf === id || (this.#shapeOf === '' && !whole)) this.shape = shapeOf(peaks);
     } catch {
       // Without its waveform a recording still plays and seeks: the hatch says what is missing.
       if (this.#shapeOf === id && buckets === COARSE_BUCKETS) this.shape = undefined;

@@ -60,6 +60,7 @@ describe('the bars of a lane', () => {
   const peaks = (lanes: number[][], sides: PeaksView['sides']): PeaksView => ({
     channels: lanes.length,
     duration_ms: 4_000,
+    known_ms: 4_000,
     lanes,
     sides,
   });

@@ -24,7 +24,9 @@ export function shapeOf(peaks: PeaksView): Shape {
     }
     return loud;
   });
-  const gain = gainOf(lanes.map((lane) => thinned(lane)));
+  // What is not known yet says nothing of how loud the call is.
+  const part = peaks.duration_ms > 0 ? peaks.known_ms / peaks.duration_ms : 1;
+  const gain = gainOf(lanes.map((lane) => thinned(lane.subarray(0, Math.ceil(lane.length * part)))));
   if (peaks.sides[0] === 'customer') lanes.reverse();
   return { durationMs: peaks.duration_ms, lanes, gain };
 }

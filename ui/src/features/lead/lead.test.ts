@@ -172,6 +172,25 @@ describe('lead page', () => {
     expect($('lead-owner').textContent).toBe('User 3');
   });
 
+  it('shows what was marked in its calls, and opens the call there', async () => {
+    await open('');
+    const marks = all('lead-call-mark');
+    expect(marks.map((mark) => mark.querySelector('b')?.textContent)).toEqual(['05:36', '06:25', '06:25']);
+    marks[0]?.click();
+    await settle();
+    expect(app.screen).toMatchObject({ at: 'call', lead: '1', atMs: 336_000 });
+    expect(app.player.state.phase).toBe('empty');
+  });
+
+  it('shows the lead in the CRM’s own pages, and says where no browser opens', async () => {
+    await open('browser=none');
+    const asked = vi.spyOn(app.host, 'call');
+    $('lead-in-crm').click();
+    await settle();
+    expect(asked).toHaveBeenCalledWith('lead_in_crm', { id: '1' });
+    expect(app.toast).toEqual({ text: app.say('lead_in_crm_failed'), bad: true });
+  });
+
   it('shows a lead that the CRM gave one label twice', async () => {
     await open('');
     for (const id of ['5', '6']) {

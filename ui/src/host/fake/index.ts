@@ -283,6 +283,10 @@ export function fakeHost(scene: URLSearchParams): Host {
       talk: { calls: calls.length, agent_ms: 540_000, customer_ms: 460_000 },
       appointments,
       next_appointment: appointments.find((row) => row.starts_at_ms > startedAt) ?? null,
+      // As in the one call that has some.
+      marks: calls
+        .slice(0, 1)
+        .flatMap(({ sid }) => marks.of('CA00000003', startedAt).marks.map((mark) => ({ sid, mark }))),
     };
   }
 
@@ -456,6 +460,7 @@ export function fakeHost(scene: URLSearchParams): Host {
       };
     },
     lead_read: ({ id }) => leadPage(id),
+    lead_in_crm: () => (scene.get('browser') === 'none' ? fail('not_found') : {}),
     lead_open: () => {
       if (sync.phase === 'offline') fail('offline');
       if (sync.phase === 'server_unavailable') fail('server_unavailable');
@@ -524,8 +529,9 @@ export function fakeHost(scene: URLSearchParams): Host {
     },
     recording_peaks: ({ id, buckets }) => {
       const { recording } = call(ordinalOf(id));
-      if (recording.play !== 'sounds' && recording.state !== 'evicted') fail('not_ready');
-      return inventedPeaks(seedOf(id), lengthOf(id), channelsOf(id), buckets, swapped);
+      const part = recording.state === 'downloading' ? recording.bytes_here / (recording.bytes_total ?? Infinity) : 1;
+      if (part === 1 && recording.play !== 'sounds' && recording.state !== 'evicted') fail('not_ready');
+      return inventedPeaks(seedOf(id), lengthOf(id), channelsOf(id), buckets, swapped, part);
     },
     recording_turns: ({ id }) => (call(ordinalOf(id)).recording.play === 'sounds' ? turns(id) : fail('not_ready')),
     listening_read: ({ sid }) => ({ position_ms: listened.get(sid) ?? 0, heard: call(ordinalOf(sid)).heard }),

@@ -70,6 +70,7 @@ export function inventedPeaks(
   channels: number,
   buckets: number,
   swapped: boolean,
+  part = 1,
 ): PeaksView {
   const length = durationMs / 1000;
   const spans = spansOf(seed, length);
@@ -86,11 +87,18 @@ export function inventedPeaks(
     const lane: number[] = [];
     for (let b = 0; b < buckets; b += 1) {
       let peak = 0;
-      for (let k = 0; k < steps; k += 1) peak = Math.max(peak, loud(((b + k / steps) / buckets) * length, side));
+      for (let k = 0; k < steps && b < buckets * part; k += 1)
+        peak = Math.max(peak, loud(((b + k / steps) / buckets) * length, side));
       const value = Math.round(Math.min(1, peak) * 127);
       lane.push(-Math.round(value * 0.9), value);
     }
     return lane;
   });
-  return { channels, duration_ms: durationMs, lanes, sides: sidesOf(channels, swapped) };
+  return {
+    channels,
+    duration_ms: durationMs,
+    known_ms: Math.floor(durationMs * part),
+    lanes,
+    sides: sidesOf(channels, swapped),
+  };
 }

@@ -22,6 +22,11 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 /// Vite's server, in a build without the interface inside.
 const DEV_ORIGIN: &str = "http://localhost:1420";
 
+/// Where nothing listens, and nobody but the system itself may. The page's policy forbids every address, and an engine
+/// opens some connections all the same (`<link rel=preconnect>`): they end here. Where it was never tried it is left out.
+#[cfg(all(target_os = "linux", feature = "custom-protocol"))]
+const NOWHERE: &str = "http://127.0.0.1:1";
+
 /// The origins of the app's own pages, exact.
 pub fn app_origins() -> Vec<&'static str> {
     // Where a scheme of one's own exists, `tauri.localhost` is a real address that anybody may listen on.
@@ -84,15 +89,20 @@ pub fn state<R: Runtime>() -> TauriPlugin<R> {
 }
 
 fn open<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<()> {
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Aftercall")
         .inner_size(1280.0, 800.0)
         .min_inner_size(900.0, 600.0)
         .on_navigation(may_navigate)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         // Sound leaves only through the app's own export; a page's download would be plaintext on the disk.
-        .on_download(|_, _| false)
-        .build()?;
+        .on_download(|_, _| false);
+    #[cfg(all(target_os = "linux", feature = "custom-protocol"))]
+    let window = match Url::parse(NOWHERE) {
+        Ok(nowhere) => window.proxy_url(nowhere),
+        Err(_) => window,
+    };
+    window.build()?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Pictures of every step and the programs' logs stay in `target/e2e`.
 
+pub mod hostile;
 mod keyboard;
 mod screens;
 
@@ -22,9 +23,11 @@ use crate::{paths, programs, until_interrupted};
 const LONG: &[&str] =
     &["call-dual-4min.mp3", "call-dual-hold-90s.mp3", "call-dual-quiet-customer-60s.mp3", "call-dual-45s.mp3"];
 
-/// Builds the programs and runs the journey.
-pub fn e2e() -> Result<Checks, Failure> {
-    programs::build_programs()?;
+/// Runs the journey; builds the programs first, unless they were `built` before.
+pub fn e2e(built: bool) -> Result<Checks, Failure> {
+    if !built {
+        programs::build_programs()?;
+    }
     with_built_programs()
 }
 
@@ -44,6 +47,7 @@ pub fn with_built_programs() -> Result<Checks, Failure> {
             Err(failure) => checks.broke(&failure),
         }
     }
+    hostile::with_built_programs(hostile::PAGES_SHORT, &mut checks)?;
     println!("{} passed, {} failed; pictures and logs are in target/e2e", checks.passed, checks.failed.len());
     if checks.failed.is_empty() { Ok(checks) } else { Err(Failure::Several { count: checks.failed.len() }) }
 }

@@ -58,7 +58,13 @@ enum Command {
         no_e2e: bool,
     },
     /// Drives the real window by WebDriver
-    E2e,
+    E2e {
+        /// Take the programs as they were built before
+        #[arg(long)]
+        built: bool,
+    },
+    /// Puts two hundred texts of strangers on every screen of the real window, and tries every way out of it
+    Hostile(e2e::hostile::Asked),
     /// Pictures every state of the lists and screens, in both languages, light and dark, and has axe look at each
     Pictures,
     /// Feeds hostile bytes to everything that reads them: ranges, sealed files, pages, sound, links, Retry-After
@@ -97,7 +103,8 @@ fn main() -> ExitCode {
         Command::Setup => setup::setup().inspect(|()| println!("setup: nothing is missing")),
         Command::Demo { hidden } => demo::demo(hidden),
         Command::Test { no_e2e } => test::test(!no_e2e),
-        Command::E2e => setup::setup().and_then(|()| e2e::e2e()).map(|_| ()),
+        Command::E2e { built } => setup::setup().and_then(|()| e2e::e2e(built)).map(|_| ()),
+        Command::Hostile(asked) => setup::setup().and_then(|()| e2e::hostile::hostile(&asked)).map(|_| ()),
         Command::Pictures => setup::setup().and_then(|()| pictures::pictures()),
         Command::Fuzz(asked) => fuzz::fuzz(&asked),
         Command::RecShim(asked) => shim::shim(&asked),

@@ -49,6 +49,11 @@ pub struct Props {
 impl Stage {
     /// Sets the stage; `logs` receives what each program says.
     pub async fn set(props: Props, logs: &Path) -> Result<Self, Failure> {
+        Self::set_with(props, &[], logs).await
+    }
+
+    /// As [`Stage::set`], with more arguments for the sandbox.
+    pub async fn set_with(props: Props, sandbox: &[String], logs: &Path) -> Result<Self, Failure> {
         std::fs::create_dir_all(logs).map_err(|e| Failure::file(logs, e))?;
         let home = Home::new()?;
         let keychain = if props.keychain { Some(Keychain::open(&home, logs).await?) } else { None };
@@ -57,7 +62,9 @@ impl Stage {
         } else {
             (None, None)
         };
-        let sandbox = Sandbox::open(props.prepare_polls, logs).await?;
+        let polls = props.prepare_polls.to_string();
+        let asked = ["--prepare-polls", polls.as_str()].into_iter().chain(sandbox.iter().map(String::as_str));
+        let sandbox = Sandbox::open_with(&asked.collect::<Vec<_>>(), logs).await?;
         Ok(Stage { sandbox, sound, screen, keychain, home, logs: logs.to_owned() })
     }
 

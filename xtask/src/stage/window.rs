@@ -63,6 +63,11 @@ impl Window {
         Ok(Window { client, driver })
     }
 
+    /// The driver's process, which started the window; none once it ended.
+    pub fn id(&self) -> Option<u32> {
+        self.driver.id()
+    }
+
     /// Closes the window as its driver would, then ends the driver with all it started.
     pub async fn close(self) {
         // A window that is already gone is as good as closed.

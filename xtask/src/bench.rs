@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: a million calls, or all the speech there is, ours and the peers in one run.
 //!
 //! What runs is the programs themselves (`aftercall-cli`, `aftercall-sandbox`), optimised; the peers are Python's
-//! sqlite3 and sqlite-utils in a venv of their own, sonic-rs, wget2, nginx and tower-http. Everything is CPU time of one
-//! process, so that other work on the machine disturbs little, and only ratios of one run are judged. Linux only: it reads
-//! `/proc`.
+//! sqlite3 and sqlite-utils in a venv of their own, sonic-rs, wget2, nginx, tower-http and Chromium. Everything but the
+//! window is CPU time of one process, so that other work on the machine disturbs little, and only ratios of one run are
+//! judged. Linux only: it reads `/proc`.
 
 mod download;
 mod measured;
@@ -14,6 +14,7 @@ mod range;
 mod stretch;
 mod sync;
 mod table;
+mod ui;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use tokio::process::Command;
 
 use crate::failure::Failure;
 use crate::stage::Program;
-use crate::{paths, run, until_interrupted};
+use crate::{paths, programs, run, until_interrupted};
 
 use measured::{Measured, measure};
 use table::Table;
@@ -45,6 +46,8 @@ pub enum Subject {
     Player,
     /// One range of a sealed recording, beside pread, nginx and tower-http
     Range,
+    /// The real window: start, memory, scrolling, typing, opening a call; beside headless Chromium
+    Ui,
 }
 
 /// How it is measured.
@@ -79,6 +82,7 @@ pub fn bench(asked: &Asked) -> Result<(), Failure> {
             Subject::Stretch => stretch::bench(&mut table)?,
             Subject::Player => player::bench(asked, &programs, &mut table).await?,
             Subject::Range => range::bench(asked, &programs, &mut table).await?,
+            Subject::Ui => ui::bench(asked, &programs, &mut table).await?,
         }
         Ok(table)
     })?;
@@ -122,6 +126,10 @@ impl Programs {
             Subject::Stretch => {}
             Subject::Player => build(&["-p", "aftercall-app", "--example", "measure_player"])?,
             Subject::Range => build(&["-p", "aftercall-yardstick"])?,
+            Subject::Ui => {
+                programs::build_page()?;
+                build(&[cli, sandbox, ["-p", "aftercall"]].concat())?;
+            }
         }
         Ok(Self { folder: paths::cargo_target()?.join(Self::PROFILE) })
     }

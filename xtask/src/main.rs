@@ -89,7 +89,8 @@ enum Command {
         #[arg(long)]
         advisories: bool,
     },
-    /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, or stretched speech beside libsonic and others
+    /// Measures a million calls beside sqlite-utils, sqlite3 and sonic-rs, stretched speech beside libsonic and others, or
+    /// the window beside Chromium
     Bench(bench::Asked),
     /// Breaks the real programs and judges what is left: kills, old databases, failing system calls
     Campaign {

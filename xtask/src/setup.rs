@@ -54,6 +54,10 @@ pub const NEEDS: &[Need] = &[
     need("fonts-dejavu-core", Probe::AnyFont),
 ];
 
+/// A browser and its driver, for what the window's own engine cannot show and for what it is measured beside.
+pub const CHROMIUM: &[Need] =
+    &[need("chromium", Probe::Program("chromium")), need("chromium-driver", Probe::Program("chromedriver"))];
+
 /// The oldest Node that the user interface's tools run on.
 const OLDEST_NODE: (u32, u32) = (20, 19);
 

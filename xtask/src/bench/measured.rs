@@ -88,7 +88,8 @@ pub fn cpu_s_of(id: u32) -> Result<f64, Failure> {
     sum.map(|ticks| ticks / per_second).ok_or_else(|| Failure::answer("/proc", "no times of a process"))
 }
 
-fn pss_kib(id: u32) -> u64 {
+/// Proportional set size of a process now, KiB; 0 where it is gone.
+pub fn pss_kib(id: u32) -> u64 {
     let rollup = std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
     let line = rollup.lines().find(|line| line.starts_with("Pss:"));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)

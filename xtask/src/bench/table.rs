@@ -47,6 +47,11 @@ impl Table {
         self.add(work, ours, peer, format!("{ratio:.3}x"), goal, Some(reached));
     }
 
+    /// What was seen, and whether it is as it must be.
+    pub fn judged(&mut self, work: &str, seen: String, goal: &str, reached: bool) {
+        self.add(work, seen, "-".into(), "-".into(), goal.to_owned(), Some(reached));
+    }
+
     /// What is told and not judged.
     pub fn told(&mut self, work: &str, ours: String, peer: String) {
         self.add(work, ours, peer, "-".into(), "-".into(), None);

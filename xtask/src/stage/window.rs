@@ -15,6 +15,8 @@ use crate::failure::Failure;
 /// The app's window and the driver that moves it.
 pub struct Window {
     pub client: Client,
+    /// When it was wished for, with its driver running already.
+    pub began: Instant,
     driver: Program,
 }
 
@@ -33,34 +35,51 @@ impl Window {
             "binary": binary,
             "args": ["--profile", profile],
         });
-        Self::driven(name, Some(options), &env, logs).await
+        Self::driven(name, "WebKitWebDriver", Some(("webkitgtk:browserOptions", options)), &env, logs).await
     }
 
     /// Opens the engine's own bare browser: the page with invented data, drawn as the window would draw it.
     pub async fn browser(name: &str, env: &Environment, logs: &Path) -> Result<Self, Failure> {
-        Self::driven(name, None, env, logs).await
+        Self::driven(name, "WebKitWebDriver", None, env, logs).await
+    }
+
+    /// Opens Chromium without a screen, with its data in `profile` and these switches beside.
+    pub async fn chromium(
+        name: &str,
+        profile: &Path,
+        switches: &[&str],
+        env: &Environment,
+        logs: &Path,
+    ) -> Result<Self, Failure> {
+        let data = format!("--user-data-dir={}", profile.display());
+        // Tests run as root in containers, where its sandbox cannot be set up; the pages are our own.
+        let args = [&["--headless=new", "--no-sandbox", "--window-size=1280,800", data.as_str()], switches].concat();
+        let options = json!({ "args": args });
+        Self::driven(name, "chromedriver", Some(("goog:chromeOptions", options)), env, logs).await
     }
 
     async fn driven(
         name: &str,
-        options: Option<serde_json::Value>,
+        program: &str,
+        options: Option<(&str, serde_json::Value)>,
         env: &Environment,
         logs: &Path,
     ) -> Result<Self, Failure> {
         let port = free_port()?;
         let port_arg = format!("--port={port}");
-        let mut driver = Program::start(name, Path::new("WebKitWebDriver"), &[&port_arg], env, logs, false)?;
+        let mut driver = Program::start(name, Path::new(program), &[&port_arg], env, logs, false)?;
         wait_for_port(&mut driver, port).await?;
         let mut capabilities = serde_json::Map::new();
-        if let Some(options) = options {
-            capabilities.insert("webkitgtk:browserOptions".into(), options);
+        if let Some((key, options)) = options {
+            capabilities.insert(key.into(), options);
         }
+        let began = Instant::now();
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .map_err(|e| Failure::Session(Box::new(e)))?;
-        Ok(Window { client, driver })
+        Ok(Window { client, began, driver })
     }
 
     /// The driver's process, which started the window; none once it ended.

@@ -15,8 +15,10 @@ use super::ledger::Arrived;
 use super::look::{Looked, look};
 use super::part::Part;
 use super::{failure, room};
+use crate::retention;
+use crate::store::table::recording_parts::{self, PartRow};
 use crate::store::table::recordings::Analysis;
-use crate::upstream::{Piece, Presence, Ranged, UpstreamError};
+use crate::upstream::{Piece, Presence, Ranged, SameFile, UpstreamError};
 
 /// A file that changes while it is read is begun again this often within one attempt.
 const RESTARTS_MAX: u32 = 2;
@@ -46,7 +48,6 @@ async fn run(inside: &Arc<Inside>, taken: &Taken, hold: &Hold) -> Result<Ended, 
     let id = &taken.id;
     let of_source = |error: UpstreamError| failure::event(&error, taken.call_age_ms);
     let of_disk = failure::of_disk;
-    room::make(inside, id, None).await?;
     let (mut part, mut coming) = open(inside, taken, hold).await?;
     let mut restarts = 0;
     loop {
@@ -109,18 +110,44 @@ async fn run(inside: &Arc<Inside>, taken: &Taken, hold: &Hold) -> Result<Ended, 
     }
 }
 
+/// What a run finds before it asks for anything.
+struct Found {
+    /// What an earlier run left.
+    kept: Option<PartRow>,
+    /// However long the recording is, no room has to be made for it.
+    has_ample_room: bool,
+}
+
+/// In one read: the source's place stands empty meanwhile.
+async fn found(inside: &Arc<Inside>, id: &RecordingId) -> Result<Found, Code> {
+    let (of, vault) = (id.clone(), Arc::clone(&inside.parts.vault));
+    let found = inside.parts.store.read(move |conn| {
+        let kept = recording_parts::get(conn, &of)?;
+        Ok(Found { kept, has_ample_room: retention::has_ample_room(conn, &vault, FILE_BYTES_MAX)? })
+    });
+    let found = found.await.map_err(|error| error.code())?;
+    // Kept only where it can be proved that the source still has that file.
+    let by_bytes = inside.parts.source.same_file(id) == SameFile::ByBytes;
+    Ok(Found { kept: found.kept.filter(|row| by_bytes || row.validator.is_some()), ..found })
+}
+
 /// The file to be filled, with room for it, and the bytes that came with the answer that said how long it is.
 async fn open(inside: &Arc<Inside>, taken: &Taken, hold: &Hold) -> Result<(Part, Option<Piece>), Event> {
     let id = &taken.id;
     let of_disk = failure::of_disk;
-    let kept = Part::kept(inside, id).await.map_err(of_disk)?;
+    let Found { kept, has_ample_room } = found(inside, id).await.map_err(of_disk)?;
+    if !has_ample_room {
+        room::make(inside, id, None).await?;
+    }
     // The source had it: the range that proves that it still has that file asks whether it is there, too.
     let (total_bytes, coming) = match &kept {
         Some(row) if may_skip_head(inside, id) => (row.file.plain_len, None),
         _ => ask(inside, taken).await?,
     };
     check_size(total_bytes).map_err(Event::Failed)?;
-    room::make(inside, id, Some(total_bytes)).await?;
+    if !has_ample_room {
+        room::make(inside, id, Some(total_bytes)).await?;
+    }
     match kept {
         Some(row) if row.file.plain_len == total_bytes => {
             if let Some(part) = Part::take_up(inside, id, row, hold).await {

@@ -39,8 +39,10 @@ struct Run {
 /// Where the library is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Trouble {
-    /// When jobs are given their turn.
+    /// When is looked who may go.
     Turn,
+    /// When jobs are written as begun.
+    Claim,
     /// When a run has ended.
     End,
 }
@@ -74,7 +76,7 @@ pub(super) struct Inside {
     pub(super) cancel: CancellationToken,
     runs: Mutex<Runs>,
     /// Why the library could not be written when it last should have been.
-    trouble: Mutex<[Option<Code>; 2]>,
+    trouble: Mutex<[Option<Code>; 3]>,
 }
 
 impl Inside {

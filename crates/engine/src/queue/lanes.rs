@@ -1,8 +1,12 @@
 //! Each source has a lane: how many runs it bears at once, whether it is being left alone, and who may go now.
 
+use std::time::Duration;
+
+use aftercall_domain::breaker::Rest;
 use aftercall_domain::clock::{Clocks, Went};
 use aftercall_domain::download::{SPREAD_MS, Wish};
 use aftercall_domain::ids::Source;
+use tokio::time::Instant;
 
 use crate::store::table::jobs::Turn;
 
@@ -31,10 +35,14 @@ pub(super) struct Lane {
     pub at_once: usize,
     /// Places for what is being prepared, where the source has few.
     places: Option<usize>,
-    was_resting: bool,
+    rest: Option<Rest>,
     was_doubted: bool,
     /// By the monotonic clock: until then only what a person waits for goes.
     quiet_until_ms: i64,
+    /// Places for which jobs are being written as begun.
+    pub claiming: usize,
+    /// Until then none is claimed: the last claim came to nothing.
+    rests_until: Option<Instant>,
 }
 
 impl Lane {
@@ -44,9 +52,11 @@ impl Lane {
             source,
             at_once,
             places,
-            was_resting: false,
+            rest: None,
             was_doubted: false,
             quiet_until_ms: i64::MIN,
+            claiming: 0,
+            rests_until: None,
         };
         // A bench whose server prepares nothing sets more runs, and may have that many.
         let places = CRM_PLACES.max(at_once.crm);
@@ -59,18 +69,35 @@ impl Lane {
     }
 
     /// The source is being left alone, or not any more. Returns whether that is news.
-    pub(super) fn rests(&mut self, resting: bool, now: Clocks, random: f64) -> bool {
-        let is_news = resting != self.was_resting;
-        self.was_resting = resting;
-        if is_news && !resting {
+    pub(super) fn rests(&mut self, rest: Option<Rest>, is_doubted: bool, now: Clocks, random: f64) -> bool {
+        let was = std::mem::replace(&mut self.rest, rest);
+        // The pauses of a server that fails are of each client's own length: what finds out whether it is back need not
+        // wait longer.
+        if rest.is_none() && was.is_some_and(|was| was.offline || !is_doubted) {
             self.spread(now, random);
         }
-        is_news
+        was.is_some() != rest.is_some()
     }
 
-    /// Whether the source is back that was being left alone.
-    pub(super) fn is_back(&mut self, is_doubted: bool) -> bool {
-        std::mem::replace(&mut self.was_doubted, is_doubted) && !is_doubted
+    /// Whether the source is back that was being left alone; if so, only what a person waits for goes at once.
+    pub(super) fn is_back(&mut self, is_doubted: bool, now: Clocks, random: f64) -> bool {
+        let is_back = std::mem::replace(&mut self.was_doubted, is_doubted) && !is_doubted;
+        if is_back {
+            self.spread(now, random);
+        }
+        is_back
+    }
+
+    /// A claim for so many places has ended; the next may come after a rest.
+    pub(super) fn claimed(&mut self, places: usize, rest: Duration) {
+        self.claiming = self.claiming.saturating_sub(places);
+        self.rests_until = (!rest.is_zero()).then(|| Instant::now() + rest);
+    }
+
+    /// In how long one may claim again; none when at once.
+    pub(super) fn claims_in(&self) -> Option<Duration> {
+        let wait = self.rests_until?.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(wait)
     }
 
     /// How long only persons' wishes go; 0 when all do.
@@ -161,11 +188,23 @@ mod tests {
     #[test]
     fn when_a_source_is_back_only_persons_go_at_once() {
         let [mut crm, _] = Lane::all(AtOnce::default());
-        assert!(!crm.rests(false, at(0), 0.5) && crm.quiet_ms(at(0)) == 0);
-        assert!(crm.rests(true, at(0), 0.5) && !crm.rests(true, at(1), 0.5));
-        assert!(crm.rests(false, at(1_000), 0.5));
+        let rest = |offline| Some(Rest { wait_ms: 1_000, offline });
+        assert!(!crm.rests(None, false, at(0), 0.5) && crm.quiet_ms(at(0)) == 0);
+        assert!(crm.rests(rest(false), false, at(0), 0.5) && !crm.rests(rest(false), false, at(1), 0.5));
+        assert!(crm.rests(None, false, at(1_000), 0.5));
         assert_eq!(crm.quiet_ms(at(1_000)), SPREAD_MS / 2);
         assert_eq!(crm.turn(0, false, at(1_000)).least_priority, Wish::Person.priority());
         assert_eq!(crm.turn(0, false, at(1_000 + SPREAD_MS / 2)).least_priority, 0);
+
+        let later = at(1_000 + SPREAD_MS);
+        assert!(crm.rests(rest(false), true, later, 0.5) && !crm.is_back(true, later, 0.5));
+        assert!(crm.rests(None, true, later, 0.5));
+        assert_eq!(crm.quiet_ms(later), 0, "a probe is due");
+        assert!(crm.is_back(false, later, 0.5));
+        assert_eq!(crm.quiet_ms(later), SPREAD_MS / 2, "it was answered");
+
+        let [mut crm, _] = Lane::all(AtOnce::default());
+        assert!(crm.rests(rest(true), true, at(0), 0.5) && crm.rests(None, true, at(0), 0.5));
+        assert_eq!(crm.quiet_ms(at(0)), SPREAD_MS / 2, "the network is back for all of them");
     }
 }

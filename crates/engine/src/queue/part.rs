@@ -9,7 +9,7 @@ use aftercall_media::wiped::Wiped;
 use super::arriving::Arriving;
 use super::inside::Inside;
 use super::intake::Hold;
-use crate::store::table::recording_parts::{self, PartRow};
+use crate::store::table::recording_parts::PartRow;
 use crate::store::table::recordings::StoredFile;
 use crate::upstream::{SameFile, Validator};
 use crate::vault::VaultError;
@@ -25,15 +25,6 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What an earlier run left, where it can be proved that the source still has that file.
-    pub(super) async fn kept(inside: &Arc<Inside>, id: &RecordingId) -> Result<Option<PartRow>, Code> {
-        let of = id.clone();
-        let kept = inside.parts.store.read(move |conn| recording_parts::get(conn, &of)).await;
-        let kept = kept.map_err(|error| error.code())?;
-        let by_bytes = inside.parts.source.same_file(id) == SameFile::ByBytes;
-        Ok(kept.filter(|row| by_bytes || row.validator.is_some()))
-    }
-
     /// Goes on with it. None where its bytes are not what they were; whoever listened to them is told that it is over.
     pub(super) async fn take_up(inside: &Arc<Inside>, id: &RecordingId, row: PartRow, hold: &Hold) -> Option<Self> {
         let same_file = inside.parts.source.same_file(id);

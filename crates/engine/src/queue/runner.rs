@@ -1,6 +1,6 @@
 //! Gives jobs their turn: a person's wish first, then pins, then rules, a few of each source at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aftercall_domain::backoff::DAY_MS;
@@ -8,7 +8,7 @@ use aftercall_domain::clock::{Clocks, Went};
 use aftercall_domain::download::{Event, Interruption};
 use aftercall_domain::ids::{CallSid, RecordingId, Source};
 use rusqlite::Connection;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::fetch::{Ended, Taken, fetch};
@@ -22,11 +22,11 @@ use crate::store::{ChangeSet, StoreError, Tag};
 
 /// Works until it is cancelled.
 pub(super) async fn work(inside: Arc<Inside>) {
-    let mut runs = JoinSet::new();
+    let (mut runs, mut claims) = (JoinSet::new(), JoinSet::new());
     let mut lanes = Lane::all(inside.options.at_once);
     let mut looks = Looks { watch: Watch::new(Clocks::of(&*inside.parts.clock)), for_stuck: None };
     while !inside.cancel.is_cancelled() {
-        let turned = turn(&inside, &mut looks, &mut lanes, &mut runs).await;
+        let turned = turn(&inside, &mut looks, &mut lanes, &mut claims).await;
         inside.has_trouble(Trouble::Turn, turned.as_ref().err().map(StoreError::code));
         let wait = match turned {
             Ok(wait) => wait,
@@ -40,8 +40,13 @@ pub(super) async fn work(inside: Arc<Inside>) {
             () = inside.cancel.cancelled() => {}
             () = inside.wake.notified() => {}
             Some(_) = runs.join_next() => {}
+            Some(claim) = claims.join_next() => begin(&inside, claim, &mut lanes, &mut runs),
             () = tokio::time::sleep(wait) => {}
         }
+    }
+    // What was written as begun also ends in its row.
+    while let Some(claim) = claims.join_next().await {
+        begin(&inside, claim, &mut lanes, &mut runs);
     }
     while runs.join_next().await.is_some() {}
 }
@@ -57,7 +62,7 @@ async fn turn(
     inside: &Arc<Inside>,
     looks: &mut Looks,
     lanes: &mut [Lane],
-    runs: &mut JoinSet<()>,
+    claims: &mut JoinSet<Claim>,
 ) -> Result<Duration, StoreError> {
     let clocks = Clocks::of(&*inside.parts.clock);
     let went = looks.watch.look(clocks);
@@ -74,7 +79,7 @@ async fn turn(
     }
     let mut wait = inside.options.look_every;
     for lane in lanes {
-        wait = wait.min(fill(inside, lane, runs).await?);
+        wait = wait.min(fill(inside, lane, claims).await?);
     }
     Ok(wait)
 }
@@ -105,12 +110,13 @@ async fn moved(inside: &Arc<Inside>, went: Went) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Gives as many of the lane's jobs their turn as may have one. Returns when to look again.
-async fn fill(inside: &Arc<Inside>, lane: &mut Lane, runs: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+/// Claims as many of the lane's jobs as may have their turn. Returns when to look again.
+async fn fill(inside: &Arc<Inside>, lane: &mut Lane, claims: &mut JoinSet<Claim>) -> Result<Duration, StoreError> {
     let source = lane.source;
     let clocks = Clocks::of(&*inside.parts.clock);
     let resting = inside.parts.source.resting(source);
-    if lane.rests(resting.is_some(), clocks, inside.chance.draw()) {
+    let is_doubted = inside.parts.source.is_doubted(source);
+    if lane.rests(resting, is_doubted, clocks, inside.chance.draw()) {
         // What is shown of all that waits for this source is another thing now; no row changed.
         let told = inside.parts.store.write(|_, changes| {
             changes.touch(Tag::Recordings);
@@ -118,7 +124,7 @@ async fn fill(inside: &Arc<Inside>, lane: &mut Lane, runs: &mut JoinSet<()>) -> 
         });
         told.await?;
     }
-    if lane.is_back(inside.parts.source.is_doubted(source)) {
+    if lane.is_back(is_doubted, clocks, inside.chance.draw()) {
         let now = inside.now();
         inside.parts.store.write(move |tx, changes| ledger::source_is_back(tx, changes, source, now)).await?;
     }
@@ -129,13 +135,18 @@ async fn fill(inside: &Arc<Inside>, lane: &mut Lane, runs: &mut JoinSet<()>) -> 
         // However many wait, it costs no job a step.
         return Ok(after_ms(rest.wait_ms));
     }
-    let mut free = free(inside, lane);
+    let free = free(inside, lane);
     let mut due_ms = if free > 0 { due_ms(inside, lane, clocks).await? } else { None };
     if due_ms.is_some_and(|due_ms| due_ms <= 0) {
-        free -= start(inside, lane, free, runs).await?;
-        due_ms = if free > 0 { self::due_ms(inside, lane, clocks).await? } else { None };
+        if let Some(wait) = lane.claims_in() {
+            return Ok(wait);
+        }
+        // Nobody waits for the commit here: a place that is given back meanwhile is filled by the next look.
+        lane.claiming += free;
+        claims.spawn(claim(Arc::clone(inside), lane.clone(), free));
+        due_ms = None;
     }
-    // While no run is free the end of one wakes us.
+    // While no run is free, or one is being claimed, the end of that wakes us.
     let quiet_ms = Some(lane.quiet_ms(clocks)).filter(|ms| *ms > 0);
     let next = [due_ms, quiet_ms].into_iter().flatten().min().map(after_ms);
     Ok(next.unwrap_or(inside.options.look_every))
@@ -148,7 +159,8 @@ fn free(inside: &Inside, lane: &Lane) -> usize {
     }
     let connected = inside.at(lane.source, Stage::Asking) + inside.at(lane.source, Stage::Arriving);
     let here = inside.at(lane.source, Stage::Here);
-    lane.at_once.saturating_sub(connected).min((2 * lane.at_once).saturating_sub(connected + here))
+    let borne = lane.at_once.saturating_sub(connected).min((2 * lane.at_once).saturating_sub(connected + here));
+    borne.saturating_sub(lane.claiming)
 }
 
 fn turn_of(conn: &Connection, inside: &Inside, lane: &Lane, clocks: Clocks) -> Result<Turn, StoreError> {
@@ -168,34 +180,58 @@ fn after_ms(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(20))
 }
 
-/// Starts the runs of the next jobs that may go, at most `free`, which are written as begun in one commit. Returns how
-/// many.
-async fn start(inside: &Arc<Inside>, lane: &Lane, free: usize, runs: &mut JoinSet<()>) -> Result<usize, StoreError> {
-    let (now, clocks, within, lane) =
-        (inside.now(), Clocks::of(&*inside.parts.clock), Arc::clone(inside), lane.clone());
+/// Jobs that were written as begun.
+struct Claim {
+    source: Source,
+    /// The places that it was made for.
+    places: usize,
+    claimed: Result<Vec<(Taken, Begun)>, StoreError>,
+}
+
+/// Writes the next jobs that may go as begun, at most `places`, in one commit.
+async fn claim(inside: Arc<Inside>, lane: Lane, places: usize) -> Claim {
+    let (now, clocks, source) = (inside.now(), Clocks::of(&*inside.parts.clock), lane.source);
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let (within, noted) = (Arc::clone(&inside), Arc::clone(&ids));
     let claimed = inside.parts.store.write_shared(move |tx, changes| {
         let mut claimed = Vec::new();
-        while claimed.len() < free {
+        while claimed.len() < places {
             let turn = turn_of(tx, &within, &lane, clocks)?;
             let Some((id, wish)) = ledger::claim(tx, changes, turn, now)? else { break };
             let call_age_ms = call_age_ms(tx, &id, now.moment.now_ms)?;
             let begun = within.begin_run(&id);
+            noted.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
             claimed.push((Taken { id, wish, call_age_ms }, begun));
         }
         Ok(claimed)
     });
-    let before = inside.running();
-    let claimed = match claimed.await {
-        Ok(claimed) => claimed,
+    let claimed = claimed.await;
+    if claimed.is_err() {
+        // Nothing of it was written: these do not run.
+        inside.stop_runs(&ids.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    Claim { source, places, claimed }
+}
+
+/// Starts the runs of what was claimed.
+fn begin(inside: &Arc<Inside>, claim: Result<Claim, JoinError>, lanes: &mut [Lane], runs: &mut JoinSet<()>) {
+    // None is ever aborted, and none panics: the store answers for what its own threads do.
+    let Ok(Claim { source, places, claimed }) = claim else { return };
+    let lane = lanes.iter_mut().find(|lane| lane.source == source);
+    let rest = match &claimed {
         Err(error) => {
-            // Nothing of it was written: these do not run.
-            let begun: Vec<_> = inside.running().into_iter().filter(|id| !before.contains(id)).collect();
-            inside.stop_runs(&begun);
-            return Err(error);
+            tracing::warn!(code = error.code().as_str(), "jobs could not be begun");
+            inside.options.look_every
         }
+        // Whatever made one due and not startable may need a moment.
+        Ok(claimed) if claimed.is_empty() => after_ms(0),
+        Ok(_) => Duration::ZERO,
     };
-    let started = claimed.len();
-    for (taken, Begun { number, cancel, file }) in claimed {
+    inside.has_trouble(Trouble::Claim, claimed.as_ref().err().map(StoreError::code));
+    if let Some(lane) = lane {
+        lane.claimed(places, rest);
+    }
+    for (taken, Begun { number, cancel, file }) in claimed.unwrap_or_default() {
         let inside = Arc::clone(inside);
         runs.spawn(async move {
             let hold = Arc::new(file.lock_owned().await);
@@ -209,7 +245,6 @@ async fn start(inside: &Arc<Inside>, lane: &Lane, free: usize, runs: &mut JoinSe
             finish(&inside, &taken.id, number, ended).await;
         });
     }
-    Ok(started)
 }
 
 /// How old the recording's call is: whether a missing one may still come depends on it.

@@ -110,7 +110,8 @@ pub async fn make_room(
 ) -> Result<Vec<RecordingId>, RetentionError> {
     let free_bytes = free_bytes(vault).await?;
     if let Incoming::Recording { total_bytes, .. } = incoming {
-        if store.read(move |conn| is_ample(conn, free_bytes, total_bytes)).await? {
+        let within = Arc::clone(vault);
+        if store.read(move |conn| has_ample_room(conn, &within, total_bytes)).await? {
             return Ok(Vec::new());
         }
     } else {
@@ -146,11 +147,18 @@ pub async fn make_room(
 /// What is on its way and not noted in any row may take this much: the largest files that all runs at once could bring.
 const AMPLE_BYTES: u64 = 4 << 30;
 
-/// There is so much room that nothing has to be noted, and nobody waits for a commit.
-fn is_ample(conn: &Connection, free_bytes: u64, total_bytes: u64) -> Result<bool, StoreError> {
-    let space = Space { used_bytes: kept::used_bytes(conn)?, free_bytes };
+/// There is so much room for a recording of so many bytes that nothing has to be noted, and nobody waits for a commit.
+/// Not where the disk does not say how much it has.
+///
+/// # Errors
+/// The library's.
+pub(crate) fn has_ample_room(conn: &Connection, vault: &Vault, total_bytes: u64) -> Result<bool, StoreError> {
+    let Ok(free_bytes) = vault.free_bytes() else { return Ok(false) };
+    let limits = kept::limits(conn)?;
+    // Summed up over every recording that is here: not for nothing.
+    let used_bytes = if limits.cap_bytes.is_some() { kept::used_bytes(conn)? } else { 0 };
     let wanted = sealed_len(total_bytes).saturating_add(AMPLE_BYTES);
-    Ok(kept::limits(conn)?.bytes_to_free(space, wanted).is_ok_and(|to_free| to_free == 0))
+    Ok(limits.bytes_to_free(Space { used_bytes, free_bytes }, wanted).is_ok_and(|to_free| to_free == 0))
 }
 
 fn to_go(

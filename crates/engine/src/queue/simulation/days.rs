@@ -123,7 +123,8 @@ async fn when_the_server_is_back_the_first_arrives_within_five_minutes_and_a_hal
 async fn the_first_arrives_in_time_whatever_the_moment_of_the_outages_end() {
     let runs = seeds(40).min(1_000);
     let mut worst_ms = 0;
-    for seed in 0..runs {
+    // The last ones came late while a probe waited like everything else.
+    for seed in (0..runs).chain([214, 362, 712]) {
         // From before the breaker opened to hours later, at every phase of its pauses.
         let down_ms = 1_000 + i64::try_from(seed).expect("few") * 7_919_000 % (150 * MINUTE_MS);
         let healed = outage(seed, 5, down_ms, 400).await;

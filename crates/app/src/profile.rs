@@ -150,7 +150,7 @@ impl ProfileFolder {
             if is_aside(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_dir() {
                 remove_sealed(&entry.path())?;
                 secrets::forget_marker(&entry.path())?;
-                remove_if_empty(&entry.path())?;
+                secrets::remove_if_empty(&entry.path())?;
             }
         }
         fs::remove_file(self.0.join(WIPE_FILE))?;
@@ -215,13 +215,6 @@ fn remove_sealed(folder: &Path) -> std::io::Result<()> {
 /// A folder that was made to put a library aside: by its name, which says when.
 fn is_aside(name: &str) -> bool {
     name.strip_prefix(ASIDE_PREFIX).is_some_and(|when| !when.is_empty() && when.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn remove_if_empty(folder: &Path) -> std::io::Result<()> {
-    match fs::remove_dir(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

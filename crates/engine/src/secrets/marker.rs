@@ -155,13 +155,8 @@ impl Marker {
 /// Something in the profile was sealed with a key already: the library, its log, a copy of it, or a recording. A
 /// library that was still being made holds nothing yet.
 pub(crate) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
-    let entries = match fs::read_dir(profile_dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+    for entry in entries(profile_dir)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
         if is_of_library(&name) && !name[LIBRARY_FILE.len()..].starts_with(".part") {
             return Ok(true);
         }
@@ -171,13 +166,7 @@ pub(crate) fn holds_data(profile_dir: &Path) -> io::Result<bool> {
 
 /// Whole or not, at its place or put aside.
 fn holds_a_recording(folder: &Path) -> io::Result<bool> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(folder)? {
         let is_one = if entry.file_type()?.is_dir() {
             holds_a_recording(&entry.path())?
         } else {
@@ -224,28 +213,65 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
         if !above.is_dir() {
             private_folder(above)?;
         }
-        let mut builder = fs::DirBuilder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt as _;
-            builder.mode(0o700);
-        }
-        match builder.create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-            made => made?,
-        }
+        unsynced_private_folder(path)?;
         match sync_folder(above) {
             // One that may be entered and not read cannot be synced either.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             synced => synced?,
         }
     }
+    unsynced_private_folder(path)
+}
+
+/// The same, of a folder in one that is there; a new one is there after a loss of power once the folder above is synced.
+pub(crate) fn unsynced_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        // Setting what is set already would be one more change for the disk to keep.
+        if fs::metadata(path)?.permissions().mode() & 0o777 != 0o700 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        }
     }
     Ok(())
+}
+
+/// What lies in a folder; nothing in one that is not there.
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder that nothing lies in; another stays.
+///
+/// # Errors
+/// The file system's.
+pub fn remove_if_empty(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir(folder) {
+        // A link to a folder elsewhere is a person's own, and stays.
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file that was not there before and that only its owner may open. Follows no link.

@@ -23,9 +23,10 @@ use secrecy::SecretString;
 pub use self::envelope::{PASSPHRASE_LETTERS_MIN, check_passphrase};
 pub(crate) use self::keys::random;
 pub use self::keys::{DbKey, FileKek, RootKey};
-pub use self::marker::{KeyPlace, LIBRARY_FILE, is_of_library, private_folder};
+pub use self::marker::{KeyPlace, LIBRARY_FILE, is_of_library, private_folder, remove_if_empty};
 pub(crate) use self::marker::{
-    NAME_DIGITS, PART, WHOLE, holds_data, is_hex, is_of_recording, private_new_file, sync_folder,
+    NAME_DIGITS, PART, WHOLE, entries, holds_data, is_hex, is_of_recording, private_new_file, sync_folder,
+    unsynced_private_folder,
 };
 pub(crate) use self::ring::{Ring, Slot};
 

@@ -3,13 +3,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aftercall_domain::ids::RecordingId;
 use aftercall_media::sealed::{Seal, SealedError, SealedPart};
 
-use super::layout::part_of;
+use super::layout::{Layout, part_of};
 use super::{StoredFile, Vault, VaultError, remove_if_there, wrap};
-use crate::secrets::{private_new_file, sync_folder};
+use crate::secrets::private_new_file;
 
 /// One recording that is arriving: read by whoever listens to it while it is written. Dropped, its file stays; without
 /// its keys in a row it is of no use to anybody, and the next start sweeps it away.
@@ -18,6 +19,7 @@ pub struct Intake {
     part: PathBuf,
     path: PathBuf,
     file: StoredFile,
+    layout: Arc<Layout>,
 }
 
 impl Vault {
@@ -36,7 +38,7 @@ impl Vault {
         remove_if_there(&part)?;
         let sealed = SealedPart::create(private_new_file(&part)?, &seal, total_bytes)?;
         let file = StoredFile { file_id: seal.file_id(), wrapped_dek, plain_len: total_bytes };
-        Ok(Intake { sealed, part, path, file })
+        Ok(Intake { sealed, part, path, file, layout: Arc::clone(&self.layout) })
     }
 
     /// Goes on with what an earlier run wrote: `file` as [`Intake::keys`] said it. Reads and verifies all of it.
@@ -52,7 +54,7 @@ impl Vault {
         let key = wrap::unwrap(&self.kek()?, &file.wrapped_dek, id)?;
         let seal = Seal::from_parts(key, file.file_id, id.as_str());
         let sealed = SealedPart::resume(open_to_write(&part)?, &seal, file.plain_len)?;
-        Ok(Intake { sealed, part, path, file })
+        Ok(Intake { sealed, part, path, file, layout: Arc::clone(&self.layout) })
     }
 
     /// Removes what an unfinished try left; a whole file of that recording stays. Destroy the part's key first. Blocks.
@@ -89,7 +91,8 @@ impl Intake {
     /// # Errors
     /// `DiskFull`, `Io`.
     pub fn sync(&self) -> Result<(), VaultError> {
-        Ok(self.sealed.file().sync_data()?)
+        self.sealed.file().sync_data()?;
+        Ok(self.layout.sync_folders(&self.part)?)
     }
 
     /// Makes the whole file durable under its name; only then may a row say that it is there. Who reads it goes on
@@ -103,7 +106,7 @@ impl Intake {
         }
         self.sealed.file().sync_all()?;
         fs::rename(&self.part, &self.path)?;
-        sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
+        self.layout.sync_folders(&self.path)?;
         Ok(self.file.clone())
     }
 }

@@ -1,16 +1,19 @@
 //! Where a recording's file lies: a name that only this profile can make, two folders deep. What is not named so is not
 //! ours, and is never touched.
 
-use std::fs;
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aftercall_domain::ids::RecordingId;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::remove_if_there;
-use crate::secrets::{NAME_DIGITS, PART, WHOLE, is_hex, is_of_recording, private_folder};
+use crate::secrets::{
+    NAME_DIGITS, PART, WHOLE, entries, is_hex, is_of_recording, remove_if_empty, sync_folder, unsynced_private_folder,
+};
 
 /// Where whole files go that no row knows.
 const QUARANTINE: &str = "quarantine";
@@ -19,11 +22,13 @@ const SHARD_DIGITS: usize = 2;
 pub(super) struct Layout {
     root: PathBuf,
     name_mac: hmac::Key,
+    /// Folders that are there after a loss of power, as far as this process knows.
+    durable: Mutex<HashSet<PathBuf>>,
 }
 
 impl Layout {
     pub(super) fn new(root: PathBuf, name_mac: &Zeroizing<[u8; 32]>) -> Self {
-        Self { root, name_mac: hmac::Key::new(hmac::HMAC_SHA256, name_mac.as_slice()) }
+        Self { root, name_mac: hmac::Key::new(hmac::HMAC_SHA256, name_mac.as_slice()), durable: Mutex::default() }
     }
 
     pub(super) fn root(&self) -> &PathBuf {
@@ -37,16 +42,36 @@ impl Layout {
         self.root.join(&name[..2]).join(&name[2..4]).join(format!("{name}.{WHOLE}"))
     }
 
-    /// The two folders above a file, each shut to others and there after a loss of power.
+    /// The two folders above a file, each shut to others.
     ///
     /// # Errors
     /// The file system's; a link that was planted in the place of one.
     pub(super) fn make_folders(&self, file: &Path) -> io::Result<()> {
         for folder in Self::folders(file) {
             refuse_link(folder)?;
-            private_folder(folder)?;
+            unsynced_private_folder(folder)?;
         }
         Ok(())
+    }
+
+    /// Makes durable what the file's folder says of it, and the two folders themselves.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(super) fn sync_folders(&self, file: &Path) -> io::Result<()> {
+        sync_folder(file.parent().unwrap_or(&self.root))?;
+        for folder in file.ancestors().skip(1).take(2) {
+            // The folder above says that this one is there: it is asked once, however many files come into it.
+            if !self.durable().contains(folder) {
+                sync_folder(folder.parent().unwrap_or(&self.root))?;
+                self.durable().insert(folder.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses a file that is reached through a link.
@@ -106,14 +131,6 @@ pub fn erase(root: &Path) -> io::Result<()> {
     remove_if_empty(root)
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => entries.collect(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
-
 fn shards(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut shards = Vec::new();
     for entry in entries(folder)? {
@@ -137,21 +154,6 @@ fn files(folder: &Path, endings: &[&str]) -> io::Result<Vec<PathBuf>> {
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn remove_if_empty(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir(folder) {
-        // A link to a folder elsewhere is a person's own, and stays.
-        Err(error)
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Err(error)
-        }
-        _ => Ok(()),
-    }
 }
 
 fn refuse_link(folder: &Path) -> io::Result<()> {

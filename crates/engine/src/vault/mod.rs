@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use aftercall_domain::error::{Code, Retry};
 use aftercall_domain::ids::RecordingId;
@@ -106,7 +106,7 @@ impl From<SealedError> for VaultError {
 
 /// The sealed recordings of one profile.
 pub struct Vault {
-    layout: Layout,
+    layout: Arc<Layout>,
     /// None once it was locked.
     kek: Mutex<Option<FileKek>>,
     /// Nothing is read for now.
@@ -133,7 +133,7 @@ impl Vault {
     pub fn open(root: &Path, name_mac: &Zeroizing<[u8; 32]>, kek: FileKek) -> Result<Self, VaultError> {
         private_folder(root)?;
         Ok(Self {
-            layout: Layout::new(root.to_owned(), name_mac),
+            layout: Arc::new(Layout::new(root.to_owned(), name_mac)),
             kek: Mutex::new(Some(kek)),
             held: AtomicBool::new(false),
             unswept: Mutex::new(false),

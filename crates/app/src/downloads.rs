@@ -130,9 +130,9 @@ impl Downloads {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// The library has no room for the queue's next step; what waits would wait for ever.
-    pub fn is_out_of_room(&self) -> bool {
-        self.queue().is_ok_and(|queue| queue.trouble() == Some(Code::DiskFull))
+    /// Why the library could not be written when wishes were last worked on. Nothing goes on while it is so.
+    pub fn trouble(&self) -> Option<Code> {
+        self.queue().ok().and_then(|queue| queue.trouble())
     }
 
     fn queue(&self) -> Result<Queue, AppError> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::CallSid;
 use aftercall_domain::standing::may_be_wished_for;
-use aftercall_engine::store::StoreError;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::RecordingRow;
 use aftercall_engine::sync::keep_session;
 use aftercall_engine::upstream::Crm;
+use tokio::time::Instant;
 
 use crate::errors::AppError;
 use crate::report::{Fetched, FetchedAll};
@@ -19,6 +19,9 @@ use crate::start::App;
 
 /// A change that was missed is found by this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// What keeps the library from being written for longer stays: another program that writes, a disk that fails. The queue
+/// tries every five seconds.
+const TROUBLE_PASSES_IN: Duration = Duration::from_secs(12);
 
 /// How it ended.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub(crate) async fn fetch(
     }
     let wanted = rows.iter().filter(|row| may_be_wished_for(row.state)).map(|row| row.id.clone());
     downloads.want_all(&wanted.collect::<Vec<_>>()).await?;
+    let mut troubled_since = None;
     let rows = loop {
         let rows = read(app, sids).await?;
         let done = rows.iter().filter(|row| app.origins().standing(row).is_settled).count();
@@ -54,12 +58,16 @@ pub(crate) async fn fetch(
         tokio::select! {
             // Lagging behind is news too; a closed library shows in the next read.
             _ = changes.recv() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {
-                // A library that nothing can be written to any more would never tell of an end.
-                if downloads.is_out_of_room() {
-                    return Err(StoreError::DiskFull.into());
-                }
-            }
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        // A library that nothing can be written to any more would never tell of an end.
+        let Some(code) = downloads.trouble() else {
+            troubled_since = None;
+            continue;
+        };
+        let since = *troubled_since.get_or_insert_with(Instant::now);
+        if code == Code::DiskFull || since.elapsed() > TROUBLE_PASSES_IN {
+            return Err(AppError::NotFetched { waiting: rows.len() - done, code });
         }
     };
     if let Some(crm) = crm {

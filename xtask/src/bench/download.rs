@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::measured::measure;
+use super::measured::time;
 use super::table::{Table, median};
 use super::{Asked, Programs, Ready, empty, folder};
 use crate::failure::Failure;
@@ -20,6 +20,8 @@ const DELAY_MS: u64 = 50;
 const AT_ONCE: &str = "16";
 /// Rounds that are not counted: both sides read their programs from the disk.
 const WARM_UP: u32 = 1;
+/// Where both sides put theirs. It stays until all have run: a file system gives what was just removed a wide berth.
+const ALL: &str = "download";
 
 /// The peer.
 const NEEDS: &[Need] = &[Need { package: "wget2", probe: Probe::Program("wget2") }];
@@ -28,16 +30,19 @@ pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table)
     setup::require(NEEDS)?;
     let recordings = recordings()?;
     let server = serve(programs, &recordings).await?;
+    empty(&folder(ALL)?)?;
     let (mut ratios, mut ours_s, mut theirs_s) = (Vec::new(), Vec::new(), Vec::new());
     let rounds = asked.rounds.unwrap_or(3).max(3) + WARM_UP;
     for round in 0..rounds {
         // Each goes first every other time: the disk remembers who came before.
+        let round_of = |side| folder(&format!("{ALL}/{side}-{round}"));
+        let (our_home, their_home) = (round_of("ours")?, round_of("wget2")?);
         let (ours, theirs) = if round % 2 == 0 {
-            let ours = ours(programs, &server.ready).await?;
-            (ours, theirs(&server).await?)
+            let ours = ours(programs, &server.ready, &our_home).await?;
+            (ours, theirs(&server, &their_home).await?)
         } else {
-            let theirs = theirs(&server).await?;
-            (ours(programs, &server.ready).await?, theirs)
+            let theirs = theirs(&server, &their_home).await?;
+            (ours(programs, &server.ready, &our_home).await?, theirs)
         };
         if round >= WARM_UP {
             println!("round {}: ours {ours:.3} s, wget2 and sync {theirs:.3} s", round + 1 - WARM_UP);
@@ -47,6 +52,7 @@ pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table)
         }
     }
     server.program.end().await;
+    empty(&folder(ALL)?)?;
     empty(&recordings)?;
     // What nobody can beat at this concurrency: one question and one answer for each recording.
     let limit_s = RECORDINGS.div_ceil(16) as f64 * DELAY_MS as f64 / 1e3;
@@ -137,7 +143,7 @@ async fn sign_in(ready: &Ready) -> Result<String, Failure> {
     command.args(["--no-config", "--quiet", "--header=Content-Type: application/json", "--keep-session-cookies"]);
     command.arg(format!("--save-cookies={}", cookies.display())).arg(format!("--post-data={form}"));
     command.args(["--output-document=/dev/null", &format!("{}/api/auth/login", ready.url)]);
-    measure(command).await?;
+    time(command).await?;
     let jar = std::fs::read_to_string(&cookies).map_err(|e| Failure::file(&cookies, e))?;
     let _ = std::fs::remove_file(&cookies);
     let value = jar.lines().find_map(|line| {
@@ -147,27 +153,20 @@ async fn sign_in(ready: &Ready) -> Result<String, Failure> {
     value.ok_or_else(|| Failure::answer("wget2", "no session"))
 }
 
-async fn ours(programs: &Programs, ready: &Ready) -> Result<f64, Failure> {
-    let home = folder("download")?;
-    empty(&home)?;
-    let home = folder("download")?;
+async fn ours(programs: &Programs, ready: &Ready, home: &Path) -> Result<f64, Failure> {
     flush().await?;
     let mut command = Command::new(programs.example("measure_download"));
-    command.arg(&home).args([&ready.url, &ready.email, &RECORDINGS.to_string(), AT_ONCE]);
+    command.arg(home).args([&ready.url, &ready.email, &RECORDINGS.to_string(), AT_ONCE]);
     command.env("AFTERCALL_PASSWORD", &ready.password);
-    let said = measure(command).await?.json("measure_download")?;
+    let said = time(command).await?.json("measure_download")?;
     let whole = (RECORDINGS * RECORDING_BYTES) as u64;
     if said["bytes"].as_u64() != Some(whole) {
         return Err(Failure::check("every recording is stored", &said));
     }
-    empty(&home)?;
     said["wall_s"].as_f64().ok_or_else(|| Failure::answer("measure_download", "no time"))
 }
 
-async fn theirs(server: &Server) -> Result<f64, Failure> {
-    let home = folder("wget2")?;
-    empty(&home)?;
-    let home = folder("wget2")?;
+async fn theirs(server: &Server, home: &Path) -> Result<f64, Failure> {
     flush().await?;
     let mut command = Command::new("wget2");
     command.args(["--no-config", "--quiet", "--no-robots", &format!("--max-threads={AT_ONCE}")]);
@@ -176,20 +175,19 @@ async fn theirs(server: &Server) -> Result<f64, Failure> {
         .arg(format!("--directory-prefix={}", home.display()))
         .arg(format!("--input-file={}", server.list.display()));
     let start = Instant::now();
-    measure(command).await?;
+    time(command).await?;
     flush().await?;
     let wall_s = start.elapsed().as_secs_f64();
     let mut bytes = 0;
-    for entry in std::fs::read_dir(&home).map_err(|e| Failure::file(&home, e))? {
-        bytes += entry.and_then(|entry| entry.metadata()).map_err(|e| Failure::file(&home, e))?.len();
+    for entry in std::fs::read_dir(home).map_err(|e| Failure::file(home, e))? {
+        bytes += entry.and_then(|entry| entry.metadata()).map_err(|e| Failure::file(home, e))?.len();
     }
     if bytes != (RECORDINGS * RECORDING_BYTES) as u64 {
         return Err(Failure::check("wget2 has every recording", format!("{bytes} bytes")));
     }
-    empty(&home)?;
     Ok(wall_s)
 }
 
 async fn flush() -> Result<(), Failure> {
-    measure(Command::new("sync")).await.map(drop)
+    time(Command::new("sync")).await.map(drop)
 }

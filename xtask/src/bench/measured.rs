@@ -30,8 +30,18 @@ impl Measured {
     }
 }
 
-/// Runs a program to its end.
-pub async fn measure(mut command: Command) -> Result<Measured, Failure> {
+/// Runs a program to its end, and looks at its memory on the way.
+pub async fn measure(command: Command) -> Result<Measured, Failure> {
+    run(command, Some(LOOK_EVERY)).await
+}
+
+/// Runs a program to its end and leaves it alone: a look at its memory stops it for a moment, the longer the more it has.
+/// What it says of its memory is nothing.
+pub async fn time(command: Command) -> Result<Measured, Failure> {
+    run(command, None).await
+}
+
+async fn run(mut command: Command, look_every: Option<Duration>) -> Result<Measured, Failure> {
     let name = command.as_std().get_program().to_string_lossy().into_owned();
     let before = children_cpu_s()?;
     let start = |source| Failure::Start { program: name.clone(), source };
@@ -56,7 +66,7 @@ pub async fn measure(mut command: Command) -> Result<Measured, Failure> {
     let (status, said) = loop {
         tokio::select! {
             done = &mut reading => break done.map_err(start)?,
-            () = tokio::time::sleep(LOOK_EVERY) => peak_pss_kib = peak_pss_kib.max(pss_kib(id)),
+            () = tokio::time::sleep(look_every.unwrap_or(Duration::MAX)) => peak_pss_kib = peak_pss_kib.max(pss_kib(id)),
         }
     };
     if !status.success() {

@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row};
 
 use super::call_load::{self, Load, NewRow, Waiting};
 use super::leads::FoundBy;
-use super::{Checked, call_reads, call_rows, leads, listening};
+use super::{Checked, call_reads, call_rows, leads, listening, word};
 use crate::store::list_key::{self, Listed};
 use crate::store::search::{self, Document, Gathered};
 use crate::store::{StoreError, Upserted};
@@ -42,10 +42,10 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Call> {
     Ok(Call {
         sid: row.get::<_, Checked<CallSid>>(0)?.0,
         // An older installation may have kept one that is no sid; then nothing hangs on it.
-        parent_sid: row.get::<_, Option<String>>(1)?.and_then(|text| text.parse().ok()),
-        source: row.get::<_, String>(2)?.parse().unwrap_or(Source::Crm),
+        parent_sid: word(row, 1)?.and_then(|text| text.parse().ok()),
+        source: word(row, 2)?.and_then(|text| text.parse().ok()).unwrap_or(Source::Crm),
         lead_id: row.get::<_, Option<i64>>(3)?.map(LeadId),
-        direction: Direction::from_source(row.get::<_, Option<String>>(4)?.as_deref()),
+        direction: Direction::from_source(word(row, 4)?),
         from_number: row.get(5)?,
         to_number: row.get(6)?,
         status: row.get(7)?,

@@ -115,3 +115,8 @@ impl<T: std::str::FromStr> FromSql for Checked<T> {
         value.as_str()?.parse().map(Checked).map_err(|_| FromSqlError::InvalidType)
     }
 }
+
+/// A text where it lies in the row: one that is only looked at.
+fn word<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Option<&'r str>> {
+    Ok(row.get_ref(at)?.as_str_or_null()?)
+}

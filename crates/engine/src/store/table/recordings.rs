@@ -7,7 +7,7 @@ use aftercall_domain::retention::shown;
 use aftercall_domain::standing;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::Checked;
+use super::{Checked, word};
 use crate::store::StoreError;
 
 /// One recording.
@@ -74,11 +74,9 @@ pub(super) const FIRST: &str = "r.state IN ('unavailable', 'restricted'), r.id >
 /// Reads [`COLUMNS`] from column `at` on; null when the join found no recording.
 pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<RecordingRow>> {
     let Some(Checked(id)) = row.get::<_, Option<Checked<RecordingId>>>(at)? else { return Ok(None) };
-    let state: String = row.get(at + 2)?;
     let is_pinned = row.get(at + 16)?;
     // A word of a later version: it can be asked for again, and nothing is lost by that.
-    let state = RecordingState::from_word(&state).unwrap_or(RecordingState::ReadyOnline);
-    let reason: Option<String> = row.get(at + 3)?;
+    let state = word(row, at + 2)?.and_then(RecordingState::from_word).unwrap_or(RecordingState::ReadyOnline);
     let facts = match row.get::<_, Option<String>>(at + 9)? {
         None => None,
         Some(codec) => Some(AudioFacts {
@@ -92,7 +90,7 @@ pub(super) fn from_row(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Reco
         id,
         call_sid: row.get::<_, Checked<CallSid>>(at + 1)?.0,
         state: shown(state, is_pinned),
-        reason: reason.as_deref().and_then(Reason::from_word),
+        reason: word(row, at + 3)?.and_then(Reason::from_word),
         polls: row.get(at + 4)?,
         attempts: row.get(at + 5)?,
         next_try_at_ms: row.get(at + 6)?,

@@ -31,7 +31,7 @@ pub struct Need {
     pub probe: Probe,
 }
 
-const fn need(package: &'static str, probe: Probe) -> Need {
+pub const fn need(package: &'static str, probe: Probe) -> Need {
     Need { package, probe }
 }
 
@@ -53,10 +53,6 @@ pub const NEEDS: &[Need] = &[
     need("ffmpeg", Probe::Program("ffmpeg")),
     need("fonts-dejavu-core", Probe::AnyFont),
 ];
-
-/// A browser and its driver, for what the window's own engine cannot show and for what it is measured beside.
-pub const CHROMIUM: &[Need] =
-    &[need("chromium", Probe::Program("chromium")), need("chromium-driver", Probe::Program("chromedriver"))];
 
 /// The oldest Node that the user interface's tools run on.
 const OLDEST_NODE: (u32, u32) = (20, 19);

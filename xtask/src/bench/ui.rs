@@ -14,9 +14,12 @@ use super::measured::pss_kib;
 use super::table::{Table, median};
 use super::{Asked, Crm, Library, Programs, folder};
 use crate::failure::Failure;
-use crate::setup;
+use crate::setup::{self, Need, Probe, need};
 use crate::stage::{Environment, Home, Screen, Window};
 
+/// Beside what the tests need.
+const NEEDS: &[Need] =
+    &[need("chromium", Probe::Program("chromium")), need("chromium-driver", Probe::Program("chromedriver"))];
 /// Starts of each, of which the median counts.
 const STARTS: u32 = 7;
 /// How long the window rests before its memory is looked at.
@@ -35,7 +38,7 @@ struct Scrolled {
 }
 
 pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table) -> Result<(), Failure> {
-    setup::require(setup::CHROMIUM)?;
+    setup::require(NEEDS)?;
     let library = filled(asked, programs).await?;
     let logs = folder("ui-logs")?;
     let (home, screen) = (Home::new()?, Screen::open(&logs).await?);
@@ -108,7 +111,7 @@ impl Bench<'_> {
     /// From the same wish to an empty page that says it is complete.
     async fn empty_page(&self) -> Result<f64, Failure> {
         let profile = self.home.path().join("chromium");
-        let window = Window::chromium("chromedriver", &profile, &[], &self.env, &self.logs).await?;
+        let window = Window::chromium("chromedriver", &profile, &self.env, &self.logs).await?;
         let began = window.began;
         let complete = until(&window, "return document.readyState === 'complete'", "an empty page").await;
         window.close().await;

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::BufReader;
 use tokio::process::ChildStdout;
 
 use super::Program;
@@ -37,6 +40,13 @@ pub struct Recording {
     pub file: String,
 }
 
+/// One request that it was asked.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    method: String,
+    path: String,
+}
+
 /// The running sandbox.
 pub struct Sandbox {
     program: Program,
@@ -61,28 +71,19 @@ impl Sandbox {
 
     /// How many requests of this method it was asked so far whose path begins and ends so.
     pub async fn asked(&self, method: &str, begins: &str, ends: &str) -> Result<usize, Failure> {
-        let text = self.own("/sandbox/requests").await?;
-        let answer: serde_json::Value = serde_json::from_str(&text).map_err(|e| Failure::answer("the sandbox", e))?;
-        let requests = answer.as_array().ok_or_else(|| Failure::answer("the sandbox", "no list of requests"))?;
-        let of = |one: &&serde_json::Value| {
-            let path = one["path"].as_str().unwrap_or_default();
-            one["method"] == method && path.starts_with(begins) && path.ends_with(ends)
-        };
-        Ok(requests.iter().filter(of).count())
+        let bytes = self.own("/sandbox/requests").await?;
+        let all: Vec<Asked> = serde_json::from_slice(&bytes).map_err(|e| Failure::answer("the sandbox", e))?;
+        let of = |one: &&Asked| one.method == method && one.path.starts_with(begins) && one.path.ends_with(ends);
+        Ok(all.iter().filter(of).count())
     }
 
     /// A page of the sandbox's own, which is no part of the CRM.
-    async fn own(&self, path: &str) -> Result<String, Failure> {
-        let failed = |error: std::io::Error| Failure::answer("the sandbox", error);
-        let address = self.ready.url.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(address).await.map_err(failed)?;
-        let ask = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(ask.as_bytes()).await.map_err(failed)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.map_err(failed)?;
-        let answer = String::from_utf8_lossy(&answer);
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        body.ok_or_else(|| Failure::answer("the sandbox", answer))
+    async fn own(&self, path: &str) -> Result<Bytes, Failure> {
+        let url = format!("{}{path}", self.ready.url.trim_end_matches('/'));
+        let failed = |error: &dyn std::fmt::Display| Failure::answer("the sandbox", error);
+        let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.get(url.parse().map_err(|e| failed(&e))?).await.map_err(|e| failed(&e))?;
+        Ok(answer.into_body().collect().await.map_err(|e| failed(&e))?.to_bytes())
     }
 
     /// Ends it.

@@ -43,18 +43,11 @@ impl Window {
         Self::driven(name, "WebKitWebDriver", None, env, logs).await
     }
 
-    /// Opens Chromium without a screen, with its data in `profile` and these switches beside.
-    pub async fn chromium(
-        name: &str,
-        profile: &Path,
-        switches: &[&str],
-        env: &Environment,
-        logs: &Path,
-    ) -> Result<Self, Failure> {
+    /// Opens Chromium without a screen, with its data in `profile`.
+    pub async fn chromium(name: &str, profile: &Path, env: &Environment, logs: &Path) -> Result<Self, Failure> {
         let data = format!("--user-data-dir={}", profile.display());
         // Tests run as root in containers, where its sandbox cannot be set up; the pages are our own.
-        let args = [&["--headless=new", "--no-sandbox", "--window-size=1280,800", data.as_str()], switches].concat();
-        let options = json!({ "args": args });
+        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--window-size=1280,800", data] });
         Self::driven(name, "chromedriver", Some(("goog:chromeOptions", options)), env, logs).await
     }
 

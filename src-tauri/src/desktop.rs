@@ -8,12 +8,11 @@ use aftercall_app::desktop::{Desktop, Notice, Tray};
 use aftercall_app::now_playing::NowPlaying;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use serde_json::json;
 use tauri::{AppHandle, Manager, Runtime};
 use tauri_plugin_dialog::DialogExt as _;
 use tauri_plugin_notification::NotificationExt as _;
 use tauri_plugin_opener::OpenerExt as _;
-
-use serde_json::json;
 
 use crate::media_keys::{MediaKeys, Press};
 use crate::shell::Shell;

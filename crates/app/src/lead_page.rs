@@ -115,11 +115,12 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
         let filter = calls::CallsFilter { lead: Some(id), ..calls::CallsFilter::default() };
         let totals = calls::lead_totals(conn, id)?;
         let statuses = lead_statuses::all(conn)?;
-        let (mut rows, mut talk, mut marked) = (Vec::new(), LeadTalk::default(), Vec::new());
+        let (mut rows, mut talk, mut marks) = (Vec::new(), LeadTalk::default(), Vec::new());
         for listing in &calls::list(conn, &filter, Span::From(0), ROWS_MAX)?.rows {
             rows.push(call(listing, jobs::place(conn, &listing.recording.id)?, &origins));
             let sid = &listing.call.sid;
-            marked.extend(marks::of_call(conn, sid)?.into_iter().map(|mark| (sid.to_string(), mark)));
+            let told = |mark| CallMarkView { sid: sid.to_string(), mark: view(mark) };
+            marks.extend(marks::of_call(conn, sid)?.into_iter().map(told));
             let spoken = call_page::spoken(conn, &listing.recording, listing.call.direction)?;
             let both = spoken.and_then(|spoken| Some((spoken.ms_of(Side::Agent)?, spoken.ms_of(Side::Customer)?)));
             if let Some((agent_ms, customer_ms)) = both {
@@ -145,7 +146,7 @@ pub(crate) async fn read(store: &Store, id: LeadId, origins: Origins) -> Result<
             talk,
             appointments: appointments::of_lead(conn, id)?.iter().map(appointment).collect(),
             next_appointment: appointments::next_of_lead(conn, id, now_ms)?.as_ref().map(appointment),
-            marks: marked.into_iter().map(|(sid, mark)| CallMarkView { sid, mark: view(mark) }).collect(),
+            marks,
         }))
     });
     page.await?.ok_or(AppError::NotFound("lead"))

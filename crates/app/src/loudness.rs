@@ -16,9 +16,9 @@ use crate::errors::AppError;
 use crate::library::Library;
 use crate::sound;
 
-/// What arrived in so long is measured together, and each is followed by a rest of as long: nobody waits for it.
+/// What arrives within it is looked for together.
 const REST: Duration = Duration::from_secs(1);
-/// So many are found at a time.
+/// So many are found at a time, beside those that are left.
 const AT_A_TIME: usize = 50;
 
 /// Measures what was not measured yet, and what comes in, until it is stopped.
@@ -55,7 +55,8 @@ async fn measure_all(
 ) -> Result<(), AppError> {
     // What is held is not opened, also not for this.
     while !library.vault.is_held() {
-        let found = library.store.read(|conn| recordings::without_loudness(conn, AT_A_TIME)).await?;
+        let among = AT_A_TIME + left.len();
+        let found = library.store.read(move |conn| recordings::without_loudness(conn, among)).await?;
         let found: Vec<_> = found.into_iter().filter(|id| !left.contains(id)).collect();
         if found.is_empty() {
             return Ok(());

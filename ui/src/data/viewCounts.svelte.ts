@@ -21,7 +21,7 @@ export class ViewCounts {
   constructor(changes: Changes, count: (view: SavedView) => Promise<CallsWindow>) {
     this.#count = count;
     changes.onChanged((tags) => {
-      if (touches(tags, ['calls', 'leads', 'recordings', 'listening'])) void this.#run();
+      if (touches(tags, ['calls', 'leads', 'listening'])) void this.#run();
     });
   }
 

@@ -120,9 +120,7 @@ impl Chosen {
         self.skip_saves_ms = cuts.iter().map(|cut| cut.length_ms()).sum();
         cuts.into()
     }
-}
 
-impl Chosen {
     /// Takes in what was played. True where that made it heard just now.
     fn hears(&mut self, status: &Status) -> bool {
         self.played.join(&status.played);

@@ -97,8 +97,8 @@ mod tests {
             ["050-555-0142", "050.555.0142", "+972 50 555 0142", "972-50-555-0142", "(050) 555-0142", "0505550142"]
         {
             assert_eq!(taken(text), Some(text));
-            let keys = phone_at(&format!("{text} ענה")).map(|phone| phone.keys);
-            assert_eq!(keys, Some(phone::search_keys("0505550142")), "{text}");
+            let keys = phone_at(&format!("{text} ענה")).map(|phone| phone.keys).unwrap_or_default();
+            assert_eq!(keys.as_slice(), ["0505550142", "5550142", "972"], "{text}");
         }
         assert_eq!(taken("050-555-0150 052-555-0152"), Some("050-555-0150"));
         assert_eq!(taken("555-0142,"), Some("555-0142"));

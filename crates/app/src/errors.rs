@@ -97,6 +97,9 @@ pub enum AppError {
         /// What the first of them came to.
         code: Code,
     },
+    /// What keeps the library from being written did not pass.
+    #[error("the library cannot be written; what is left to fetch goes on when it can")]
+    NotWritten(Code),
     /// Recordings that could not be read for a reason that says nothing of their bytes.
     #[error("{0} recordings could not be read")]
     Unread(u64),
@@ -163,7 +166,7 @@ impl AppError {
             Self::WrongPassphrase { .. } => Code::WrongPassword,
             Self::TooSoon { .. } => Code::RateLimited,
             Self::OtherAccount => Code::ProfileInUse,
-            Self::NotFetched { code, .. } => *code,
+            Self::NotFetched { code, .. } | Self::NotWritten(code) => *code,
             Self::Output(error) if error.kind() == std::io::ErrorKind::StorageFull => Code::DiskFull,
             Self::Output(_) => Code::InvalidInput,
             Self::Cancelled => Code::Cancelled,
@@ -204,7 +207,7 @@ impl AppError {
             }
             Self::Locked | Self::OtherAccount => Retry::AfterUser,
             Self::Profile(_) | Self::Output(_) => Retry::AfterUser,
-            Self::NotFetched { .. } | Self::NotHere { .. } | Self::Unread(_) => Retry::After(0),
+            Self::NotFetched { .. } | Self::NotWritten(_) | Self::NotHere { .. } | Self::Unread(_) => Retry::After(0),
             Self::Damaged { .. } => Retry::Never,
             Self::Refused(error) => error.retry(),
             Self::InvalidInput(_) | Self::NotFound(_) | Self::Cancelled | Self::Panicked => Retry::Never,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aftercall_domain::error::Code;
 use aftercall_domain::ids::CallSid;
 use aftercall_domain::standing::may_be_wished_for;
+use aftercall_engine::store::StoreError;
 use aftercall_engine::store::table::calls;
 use aftercall_engine::store::table::recordings::RecordingRow;
 use aftercall_engine::sync::keep_session;
@@ -19,9 +20,16 @@ use crate::start::App;
 
 /// A change that was missed is found by this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// What keeps the library from being written for longer stays: another program that writes, a disk that fails. The queue
-/// tries every five seconds.
-const TROUBLE_PASSES_IN: Duration = Duration::from_secs(12);
+
+/// What keeps the library from being written for longer than that stays. The queue tries every five seconds, and waits ten
+/// for another program that writes.
+fn passes_in(trouble: Code) -> Duration {
+    match trouble {
+        Code::DiskFull => Duration::ZERO,
+        Code::ProfileInUse => Duration::from_secs(26),
+        _ => Duration::from_secs(11),
+    }
+}
 
 /// How it ended.
 #[derive(Debug)]
@@ -48,35 +56,39 @@ pub(crate) async fn fetch(
     let wanted = rows.iter().filter(|row| may_be_wished_for(row.state)).map(|row| row.id.clone());
     downloads.want_all(&wanted.collect::<Vec<_>>()).await?;
     let mut troubled_since = None;
-    let rows = loop {
+    let (rows, trouble) = loop {
+        // Before the rows: what could be written is not waited for any more, whatever kept it from that.
+        let trouble = downloads.trouble();
         let rows = read(app, sids).await?;
         let done = rows.iter().filter(|row| app.origins().standing(row).is_settled).count();
         settled(done as u64);
         if done == rows.len() {
-            break rows;
+            break (rows, None);
+        }
+        // A library that nothing can be written to any more would never tell of an end.
+        troubled_since = trouble.map(|_| troubled_since.unwrap_or_else(Instant::now));
+        if let (Some(code), Some(since)) = (trouble, troubled_since)
+            && since.elapsed() > passes_in(code)
+        {
+            break (rows, Some(code));
         }
         tokio::select! {
             // Lagging behind is news too; a closed library shows in the next read.
             _ = changes.recv() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        // A library that nothing can be written to any more would never tell of an end.
-        let Some(code) = downloads.trouble() else {
-            troubled_since = None;
-            continue;
-        };
-        let since = *troubled_since.get_or_insert_with(Instant::now);
-        if code == Code::DiskFull || since.elapsed() > TROUBLE_PASSES_IN {
-            return Err(AppError::NotFetched { waiting: rows.len() - done, code });
-        }
     };
-    if let Some(crm) = crm {
+    if let (Some(crm), None) = (crm, trouble) {
         keep_session(crm, app.store()).await?;
     }
     let origins = app.origins();
     let missing: Vec<&RecordingRow> = rows.iter().filter(|row| !row.state.is_stored()).collect();
     let code = |row: &RecordingRow| origins.standing(row).code().unwrap_or(Code::Internal);
-    let failure = missing.first().map(|row| AppError::NotFetched { waiting: missing.len(), code: code(row) });
+    let failure = match trouble {
+        Some(Code::DiskFull) => Some(StoreError::DiskFull.into()),
+        Some(code) => Some(AppError::NotWritten(code)),
+        None => missing.first().map(|row| AppError::NotFetched { waiting: missing.len(), code: code(row) }),
+    };
     let recordings = sids.iter().zip(&rows).map(|(sid, row)| line(sid, row, &origins)).collect();
     Ok(Outcome { fetched: FetchedAll { recordings }, failure })
 }

@@ -22,7 +22,7 @@ const ENDS: [&str; 6] = ["killed", "ok", "disk_full", "internal", "invalid_input
 pub(crate) fn run(plan: &Plan, call: &str, report: &mut Report) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|source| Failure::Start { program: "the runtime".into(), source })?;
     let cases = 3 * u64::from(plan.of_each);
-    let options = Options { calls: cases * 3 + 60, leads: 20, seed: plan.seed, prepare_polls: 0, ..Options::default() };
+    let options = Options { calls: cases * 6 + 60, leads: 20, seed: plan.seed, prepare_polls: 0, ..Options::default() };
     let sandbox = runtime.block_on(Sandbox::start(options))?;
     let profile = synced(&downloads::Plan { cli: plan.cli.clone(), n: 0, seed: plan.seed, tell: plan.tell }, &sandbox)?;
     let recordings = sandbox.ready().recordings.clone();

@@ -120,10 +120,11 @@ struct Found {
 
 /// In one read: the source's place stands empty meanwhile.
 async fn found(inside: &Arc<Inside>, id: &RecordingId) -> Result<Found, Code> {
-    let (of, vault) = (id.clone(), Arc::clone(&inside.parts.vault));
+    // A disk that does not say how much it has says so when room is made.
+    let (of, free_bytes) = (id.clone(), retention::free_bytes(&inside.parts.vault).await.unwrap_or(0));
     let found = inside.parts.store.read(move |conn| {
         let kept = recording_parts::get(conn, &of)?;
-        Ok(Found { kept, has_ample_room: retention::has_ample_room(conn, &vault, FILE_BYTES_MAX)? })
+        Ok(Found { kept, has_ample_room: retention::has_ample_room(conn, free_bytes, FILE_BYTES_MAX)? })
     });
     let found = found.await.map_err(|error| error.code())?;
     // Kept only where it can be proved that the source still has that file.

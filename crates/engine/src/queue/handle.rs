@@ -152,7 +152,7 @@ impl Queue {
             let stepped = ledger::step(tx, changes, &id, Event::Cancelled, now)?;
             ledger::settle_part(tx, &id)?;
             if let Some((_, Effect::Abort)) = &stepped {
-                inside.stop_runs(std::slice::from_ref(&id));
+                inside.stop_runs(std::slice::from_ref(&id), inside.last_run());
             }
             match stepped {
                 Some((row, _)) => Ok(Some(row)),

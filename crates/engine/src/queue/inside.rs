@@ -134,11 +134,18 @@ impl Inside {
         }
     }
 
-    /// Takes these from their runs, which end without a word.
-    pub(super) fn stop_runs(&self, ids: &[RecordingId]) {
+    /// The number of the run that began last.
+    pub(super) fn last_run(&self) -> u64 {
+        self.runs().next
+    }
+
+    /// Takes these from their runs, which end without a word; not from those that began after the run `last`.
+    pub(super) fn stop_runs(&self, ids: &[RecordingId], last: u64) {
         let mut runs = self.runs();
         for id in ids {
-            if let Some(run) = runs.running.remove(id) {
+            if runs.running.get(id).is_some_and(|run| run.number <= last)
+                && let Some(run) = runs.running.remove(id)
+            {
                 run.cancel.cancel();
             }
         }

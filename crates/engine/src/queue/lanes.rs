@@ -5,6 +5,7 @@ use std::time::Duration;
 use aftercall_domain::breaker::Rest;
 use aftercall_domain::clock::{Clocks, Went};
 use aftercall_domain::download::{SPREAD_MS, Wish};
+use aftercall_domain::error::Code;
 use aftercall_domain::ids::Source;
 use tokio::time::Instant;
 
@@ -35,7 +36,7 @@ pub(super) struct Lane {
     pub at_once: usize,
     /// Places for what is being prepared, where the source has few.
     places: Option<usize>,
-    rest: Option<Rest>,
+    rest: Option<Resting>,
     was_doubted: bool,
     /// By the monotonic clock: until then only what a person waits for goes.
     quiet_until_ms: i64,
@@ -43,7 +44,23 @@ pub(super) struct Lane {
     pub claiming: usize,
     /// Until then none is claimed: the last claim came to nothing.
     rests_until: Option<Instant>,
+    /// Why the last claim could not be written, as long as there is something to claim.
+    pub trouble: Option<Code>,
 }
+
+/// A source that is being left alone.
+#[derive(Debug, Clone, Copy)]
+struct Resting {
+    /// By the monotonic clock, as seen last.
+    ends_ms: i64,
+    /// The longest wait that was seen.
+    longest_ms: i64,
+}
+
+/// A server that is back is noticed within this, its answer and the sound included.
+const NOTICED_WITHIN_MS: i64 = 330_000;
+/// For the answer and the sound, and between two looks.
+const ANSWERS_WITHIN_MS: i64 = 10_000;
 
 impl Lane {
     /// All of them.
@@ -57,6 +74,7 @@ impl Lane {
             quiet_until_ms: i64::MIN,
             claiming: 0,
             rests_until: None,
+            trouble: None,
         };
         // A bench whose server prepares nothing sets more runs, and may have that many.
         let places = CRM_PLACES.max(at_once.crm);
@@ -69,11 +87,15 @@ impl Lane {
     }
 
     /// The source is being left alone, or not any more. Returns whether that is news.
-    pub(super) fn rests(&mut self, rest: Option<Rest>, is_doubted: bool, now: Clocks, random: f64) -> bool {
-        let was = std::mem::replace(&mut self.rest, rest);
-        // The pauses of a server that fails are of each client's own length: what finds out whether it is back need not
-        // wait longer.
-        if rest.is_none() && was.is_some_and(|was| was.offline || !is_doubted) {
+    pub(super) fn rests(&mut self, rest: Option<Rest>, now: Clocks, random: f64) -> bool {
+        let was = self.rest;
+        self.rest = rest.map(|rest| Resting {
+            ends_ms: now.monotonic_ms.saturating_add(rest.wait_ms),
+            longest_ms: rest.wait_ms.max(was.map_or(0, |was| was.longest_ms)),
+        });
+        if let (None, Some(was)) = (rest, was)
+            && !was.may_be_followed_at_once(now)
+        {
             self.spread(now, random);
         }
         was.is_some() != rest.is_some()
@@ -89,7 +111,8 @@ impl Lane {
     }
 
     /// A claim for so many places has ended; the next may come after a rest.
-    pub(super) fn claimed(&mut self, places: usize, rest: Duration) {
+    pub(super) fn claimed(&mut self, places: usize, rest: Duration, trouble: Option<Code>) {
+        self.trouble = trouble;
         self.claiming = self.claiming.saturating_sub(places);
         self.rests_until = (!rest.is_zero()).then(|| Instant::now() + rest);
     }
@@ -116,6 +139,15 @@ impl Lane {
             Some(0) => i64::MAX,
         };
         Turn { source: self.source, least_priority: if self.quiet_ms(now) > 0 { person } else { 0 }, least_fresh }
+    }
+}
+
+impl Resting {
+    /// The longest pauses are of each client's own length, by as much as clients are spread otherwise, if they end by
+    /// themselves: what finds out then whether the source is back need not wait longer, and must not.
+    fn may_be_followed_at_once(&self, now: Clocks) -> bool {
+        let by_itself = now.monotonic_ms >= self.ends_ms - 1_000;
+        by_itself && self.longest_ms > NOTICED_WITHIN_MS - ANSWERS_WITHIN_MS - SPREAD_MS
     }
 }
 
@@ -188,23 +220,29 @@ mod tests {
     #[test]
     fn when_a_source_is_back_only_persons_go_at_once() {
         let [mut crm, _] = Lane::all(AtOnce::default());
-        let rest = |offline| Some(Rest { wait_ms: 1_000, offline });
-        assert!(!crm.rests(None, false, at(0), 0.5) && crm.quiet_ms(at(0)) == 0);
-        assert!(crm.rests(rest(false), false, at(0), 0.5) && !crm.rests(rest(false), false, at(1), 0.5));
-        assert!(crm.rests(None, false, at(1_000), 0.5));
+        let rest = |wait_ms| Some(Rest { wait_ms, offline: false });
+        assert!(!crm.rests(None, at(0), 0.5) && crm.quiet_ms(at(0)) == 0);
+        assert!(crm.rests(rest(1_000), at(0), 0.5) && !crm.rests(rest(999), at(1), 0.5));
+        assert!(crm.rests(None, at(1_000), 0.5));
         assert_eq!(crm.quiet_ms(at(1_000)), SPREAD_MS / 2);
         assert_eq!(crm.turn(0, false, at(1_000)).least_priority, Wish::Person.priority());
         assert_eq!(crm.turn(0, false, at(1_000 + SPREAD_MS / 2)).least_priority, 0);
+    }
 
-        let later = at(1_000 + SPREAD_MS);
-        assert!(crm.rests(rest(false), true, later, 0.5) && !crm.is_back(true, later, 0.5));
-        assert!(crm.rests(None, true, later, 0.5));
-        assert_eq!(crm.quiet_ms(later), 0, "a probe is due");
-        assert!(crm.is_back(false, later, 0.5));
-        assert_eq!(crm.quiet_ms(later), SPREAD_MS / 2, "it was answered");
-
-        let [mut crm, _] = Lane::all(AtOnce::default());
-        assert!(crm.rests(rest(true), true, at(0), 0.5) && crm.rests(None, true, at(0), 0.5));
-        assert_eq!(crm.quiet_ms(at(0)), SPREAD_MS / 2, "the network is back for all of them");
+    #[test]
+    fn what_finds_out_whether_a_source_is_back_waits_for_the_longest_pause_and_no_longer() {
+        let rest = |wait_ms| Some(Rest { wait_ms, offline: true });
+        let quiet_after = |ended_ms: i64| {
+            let [mut crm, _] = Lane::all(AtOnce::default());
+            assert!(!crm.is_back(true, at(0), 0.5));
+            assert!(crm.rests(rest(310_000), at(0), 0.5) && !crm.rests(rest(5_000), at(305_000), 0.5));
+            assert!(crm.rests(None, at(ended_ms), 0.5));
+            let quiet_ms = crm.quiet_ms(at(ended_ms));
+            assert!(crm.is_back(false, at(ended_ms), 0.5));
+            assert_eq!(crm.quiet_ms(at(ended_ms)), SPREAD_MS / 2, "it was answered");
+            quiet_ms
+        };
+        assert_eq!(quiet_after(310_000), 0, "its time was up");
+        assert_eq!(quiet_after(306_000), SPREAD_MS / 2, "the network is back, for everybody");
     }
 }

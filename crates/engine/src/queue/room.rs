@@ -1,4 +1,4 @@
-//! Room for what arrives: made before a fetch begins, waited for where there is none.
+//! Room for what arrives: made before a fetch begins where there is not ample room anyway, waited for where there is none.
 
 use std::sync::Arc;
 

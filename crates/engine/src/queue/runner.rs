@@ -28,6 +28,7 @@ pub(super) async fn work(inside: Arc<Inside>) {
     while !inside.cancel.is_cancelled() {
         let turned = turn(&inside, &mut looks, &mut lanes, &mut claims).await;
         inside.has_trouble(Trouble::Turn, turned.as_ref().err().map(StoreError::code));
+        inside.has_trouble(Trouble::Claim, lanes.iter().find_map(|lane| lane.trouble));
         let wait = match turned {
             Ok(wait) => wait,
             Err(error) => {
@@ -89,8 +90,13 @@ async fn take_back_stuck(inside: &Arc<Inside>) -> Result<(), StoreError> {
     let now = inside.now();
     let stuck = inside.parts.store.read(move |conn| ledger::stuck(conn, now)).await?;
     if !stuck.is_empty() {
-        let taken = inside.parts.store.write(move |tx, changes| recover::recover(tx, changes, now)).await?;
-        inside.stop_runs(&taken);
+        let within = Arc::clone(inside);
+        let taken = inside.parts.store.write(move |tx, changes| {
+            let taken = recover::recover(tx, changes, now)?;
+            Ok((taken, within.last_run()))
+        });
+        let (taken, last) = taken.await?;
+        inside.stop_runs(&taken, last);
     }
     Ok(())
 }
@@ -99,13 +105,14 @@ async fn take_back_stuck(inside: &Arc<Inside>) -> Result<(), StoreError> {
 async fn moved(inside: &Arc<Inside>, went: Went) -> Result<(), StoreError> {
     let (now, slept) = (inside.now(), went == Went::Ahead);
     let running = if slept { inside.running() } else { Vec::new() };
-    let stopped = running.clone();
+    let (stopped, within) = (running.clone(), Arc::clone(inside));
     let settled = inside.parts.store.write(move |tx, changes| {
         ledger::suspended(tx, changes, &stopped, now)?;
-        ledger::clock_moved(tx, changes, now)
+        ledger::clock_moved(tx, changes, now)?;
+        Ok(within.last_run())
     });
-    settled.await?;
-    inside.stop_runs(&running);
+    let last = settled.await?;
+    inside.stop_runs(&running, last);
     tracing::info!(?went, cause = if slept { "suspended" } else { "clock" }, "the clocks moved");
     Ok(())
 }
@@ -115,8 +122,7 @@ async fn fill(inside: &Arc<Inside>, lane: &mut Lane, claims: &mut JoinSet<Claim>
     let source = lane.source;
     let clocks = Clocks::of(&*inside.parts.clock);
     let resting = inside.parts.source.resting(source);
-    let is_doubted = inside.parts.source.is_doubted(source);
-    if lane.rests(resting, is_doubted, clocks, inside.chance.draw()) {
+    if lane.rests(resting, clocks, inside.chance.draw()) {
         // What is shown of all that waits for this source is another thing now; no row changed.
         let told = inside.parts.store.write(|_, changes| {
             changes.touch(Tag::Recordings);
@@ -124,16 +130,14 @@ async fn fill(inside: &Arc<Inside>, lane: &mut Lane, claims: &mut JoinSet<Claim>
         });
         told.await?;
     }
-    if lane.is_back(is_doubted, clocks, inside.chance.draw()) {
+    if lane.is_back(inside.parts.source.is_doubted(source), clocks, inside.chance.draw()) {
         let now = inside.now();
         inside.parts.store.write(move |tx, changes| ledger::source_is_back(tx, changes, source, now)).await?;
     }
-    if inside.parts.vault.is_locked() {
-        return Ok(inside.options.look_every);
-    }
-    if let Some(rest) = resting {
+    if inside.parts.vault.is_locked() || resting.is_some() {
+        lane.trouble = None;
         // However many wait, it costs no job a step.
-        return Ok(after_ms(rest.wait_ms));
+        return Ok(resting.map_or(inside.options.look_every, |rest| after_ms(rest.wait_ms)));
     }
     let free = free(inside, lane);
     let mut due_ms = if free > 0 { due_ms(inside, lane, clocks).await? } else { None };
@@ -145,6 +149,8 @@ async fn fill(inside: &Arc<Inside>, lane: &mut Lane, claims: &mut JoinSet<Claim>
         lane.claiming += free;
         claims.spawn(claim(Arc::clone(inside), lane.clone(), free));
         due_ms = None;
+    } else if free > 0 {
+        lane.trouble = None;
     }
     // While no run is free, or one is being claimed, the end of that wakes us.
     let quiet_ms = Some(lane.quiet_ms(clocks)).filter(|ms| *ms > 0);
@@ -191,8 +197,8 @@ struct Claim {
 /// Writes the next jobs that may go as begun, at most `places`, in one commit.
 async fn claim(inside: Arc<Inside>, lane: Lane, places: usize) -> Claim {
     let (now, clocks, source) = (inside.now(), Clocks::of(&*inside.parts.clock), lane.source);
-    let ids = Arc::new(Mutex::new(Vec::new()));
-    let (within, noted) = (Arc::clone(&inside), Arc::clone(&ids));
+    let runs = Arc::new(Mutex::new(Vec::new()));
+    let (within, noted) = (Arc::clone(&inside), Arc::clone(&runs));
     let claimed = inside.parts.store.write_shared(move |tx, changes| {
         let mut claimed = Vec::new();
         while claimed.len() < places {
@@ -200,7 +206,7 @@ async fn claim(inside: Arc<Inside>, lane: Lane, places: usize) -> Claim {
             let Some((id, wish)) = ledger::claim(tx, changes, turn, now)? else { break };
             let call_age_ms = call_age_ms(tx, &id, now.moment.now_ms)?;
             let begun = within.begin_run(&id);
-            noted.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
+            noted.lock().unwrap_or_else(PoisonError::into_inner).push((id.clone(), begun.number));
             claimed.push((Taken { id, wish, call_age_ms }, begun));
         }
         Ok(claimed)
@@ -208,7 +214,9 @@ async fn claim(inside: Arc<Inside>, lane: Lane, places: usize) -> Claim {
     let claimed = claimed.await;
     if claimed.is_err() {
         // Nothing of it was written: these do not run.
-        inside.stop_runs(&ids.lock().unwrap_or_else(PoisonError::into_inner));
+        for (id, number) in runs.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            inside.end_run(id, *number);
+        }
     }
     Claim { source, places, claimed }
 }
@@ -221,15 +229,14 @@ fn begin(inside: &Arc<Inside>, claim: Result<Claim, JoinError>, lanes: &mut [Lan
     let rest = match &claimed {
         Err(error) => {
             tracing::warn!(code = error.code().as_str(), "jobs could not be begun");
+            // Also for who waits: the same disk would fail the same way.
             inside.options.look_every
         }
-        // Whatever made one due and not startable may need a moment.
         Ok(claimed) if claimed.is_empty() => after_ms(0),
         Ok(_) => Duration::ZERO,
     };
-    inside.has_trouble(Trouble::Claim, claimed.as_ref().err().map(StoreError::code));
     if let Some(lane) = lane {
-        lane.claimed(places, rest);
+        lane.claimed(places, rest, claimed.as_ref().err().map(StoreError::code));
     }
     for (taken, Begun { number, cancel, file }) in claimed.unwrap_or_default() {
         let inside = Arc::clone(inside);

@@ -214,27 +214,29 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
             private_folder(above)?;
         }
         unsynced_private_folder(path)?;
-        match sync_folder(above) {
+        return match sync_folder(above) {
             // One that may be entered and not read cannot be synced either.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            synced => synced?,
-        }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        };
     }
-    unsynced_private_folder(path)
+    unsynced_private_folder(path).map(drop)
 }
 
 /// The same, of a folder in one that is there; a new one is there after a loss of power once the folder above is synced.
-pub(crate) fn unsynced_private_folder(path: &Path) -> io::Result<()> {
+/// Returns whether it is new.
+pub(crate) fn unsynced_private_folder(path: &Path) -> io::Result<bool> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;
         builder.mode(0o700);
     }
-    match builder.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        made => made?,
-    }
+    let is_new = match builder.create(path) {
+        // A drive's own folder is not said to be there already, but refused.
+        Err(_) if path.is_dir() => false,
+        made => made.map(|()| true)?,
+    };
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -243,7 +245,7 @@ pub(crate) fn unsynced_private_folder(path: &Path) -> io::Result<()> {
             fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
         }
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// What lies in a folder; nothing in one that is not there.

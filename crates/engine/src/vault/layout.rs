@@ -49,25 +49,26 @@ impl Layout {
     pub(super) fn make_folders(&self, file: &Path) -> io::Result<()> {
         for folder in Self::folders(file) {
             refuse_link(folder)?;
-            unsynced_private_folder(folder)?;
+            if unsynced_private_folder(folder)? {
+                self.durable().remove(folder);
+            }
         }
         Ok(())
     }
 
-    /// Makes durable what the file's folder says of it, and the two folders themselves.
+    /// Makes the two folders durable, and then what the inner one says of the file.
     ///
     /// # Errors
     /// The file system's.
     pub(super) fn sync_folders(&self, file: &Path) -> io::Result<()> {
-        sync_folder(file.parent().unwrap_or(&self.root))?;
-        for folder in file.ancestors().skip(1).take(2) {
+        for folder in Self::folders(file) {
             // The folder above says that this one is there: it is asked once, however many files come into it.
             if !self.durable().contains(folder) {
                 sync_folder(folder.parent().unwrap_or(&self.root))?;
                 self.durable().insert(folder.to_owned());
             }
         }
-        Ok(())
+        sync_folder(file.parent().unwrap_or(&self.root))
     }
 
     fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {

@@ -81,9 +81,13 @@ struct Healed {
 }
 
 /// An outage of so long, then everything is there at once.
-async fn outage(seed: u64, recordings: usize, down_ms: i64, latency_ms: i64) -> Healed {
+async fn outage(seed: u64, recordings: usize, down_ms: i64, latency_ms: i64, refused: bool) -> Healed {
     let times = Times::new();
-    let plan = move |_: &RecordingId, _, now_ms| if now_ms < down_ms { Says::Status(502, None) } else { Says::Here };
+    let plan = move |_: &RecordingId, _, now_ms| match now_ms < down_ms {
+        true if refused => Says::Offline,
+        true => Says::Status(502, None),
+        false => Says::Here,
+    };
     let server = Server::new(&times, latency_ms, Box::new(plan));
     let disk = Disk::new();
     let ids = disk.know(recordings).await;
@@ -106,7 +110,7 @@ async fn outage(seed: u64, recordings: usize, down_ms: i64, latency_ms: i64) -> 
 #[tokio::test(start_paused = true)]
 async fn when_the_server_is_back_the_first_arrives_within_five_minutes_and_a_half_and_all_of_a_thousand_follow() {
     let latency_ms = 900;
-    let healed = outage(5, 1_000, 61 * MINUTE_MS, latency_ms).await;
+    let healed = outage(5, 1_000, 61 * MINUTE_MS, latency_ms, false).await;
     let three_at_a_time_ms = 1_000 * latency_ms / 3;
     println!(
         "(g) back after 61 min: the first of 1,000 after {:.1} s, the last after {:.1} s ({:.1} s is what 3 at a time need)",
@@ -124,10 +128,11 @@ async fn the_first_arrives_in_time_whatever_the_moment_of_the_outages_end() {
     let runs = seeds(40).min(1_000);
     let mut worst_ms = 0;
     // The last ones came late while a probe waited like everything else.
-    for seed in (0..runs).chain([214, 362, 712]) {
+    for seed in (0..runs).chain([214, 362, 712, 933]) {
         // From before the breaker opened to hours later, at every phase of its pauses.
         let down_ms = 1_000 + i64::try_from(seed).expect("few") * 7_919_000 % (150 * MINUTE_MS);
-        let healed = outage(seed, 5, down_ms, 400).await;
+        // Half of them by a server that refuses connections.
+        let healed = outage(seed, 5, down_ms, 400, seed % 2 == 1).await;
         worst_ms = worst_ms.max(healed.first_ms);
         assert!(healed.first_ms <= 330_000, "seed {seed}: {}", healed.first_ms);
         // Those that were asked before it opened have a window to wait for.
@@ -201,18 +206,28 @@ async fn a_thousand_clients_that_wake_in_one_moment_do_not_come_in_one() {
     assert!(peak as f64 / mean <= 3.0, "{peak} {mean}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_thousand_clients_do_not_probe_a_server_that_is_back_in_one_moment() {
-    let back_ms = 40 * MINUTE_MS;
+/// Clients come back to a server that was away for so long.
+async fn probe_after(back_ms: i64) {
     let plan = move |now_ms| if now_ms < back_ms { Says::Status(502, None) } else { Says::Status(410, None) };
-    let at_ms = come_back(plan, false, 46 * MINUTE_MS).await;
+    let at_ms = come_back(plan, false, back_ms + 6 * MINUTE_MS).await;
     let (peak, mean) = peak_over_mean(&at_ms);
     // Their probes lie within five minutes, where a thousand are so few in each second that chance alone makes a peak
     // of three times the mean: what is held against it is the time in which they come when they wake.
     let spread = CLIENTS as f64 / (SPREAD_MS as f64 / 1_000.0);
     println!(
-        "(f) {CLIENTS} clients probe after an outage: peak {peak} in a second, mean {mean:.1}; {:.2} of {spread:.1}",
+        "(f) {CLIENTS} clients probe after {} s: peak {peak} in a second, mean {mean:.1}; {:.2} of {spread:.1}",
+        back_ms / 1_000,
         peak as f64 / spread
     );
     assert!(peak as f64 / spread <= 3.0, "{peak} {spread}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_clients_do_not_probe_a_server_that_is_back_in_one_moment() {
+    probe_after(40 * MINUTE_MS).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_one_that_was_away_for_twenty_seconds() {
+    probe_after(20_000).await;
 }

@@ -39,7 +39,9 @@ pub fn with_built_programs() -> Result<Checks, Failure> {
     let axe = paths::ui().join("node_modules/axe-core/axe.min.js");
     let axe = std::fs::read_to_string(&axe).map_err(|e| Failure::file(&axe, e))?;
     let mut checks = Checks::default();
-    for (title, keychain) in [("The window with a keychain", true), ("The window with a key file", false)] {
+    for (title, keychain) in
+        [("The window with a keychain", true), ("The window with a key file, without a pointer", false)]
+    {
         println!("{title}");
         let ran = until_interrupted(run(keychain, &results, &axe, &mut checks));
         came_to_its_end(ran, &mut checks)?;
@@ -77,7 +79,7 @@ async fn run(keychain: bool, results: &Path, axe: &str, checks: &mut Checks) -> 
     let walked = if keychain {
         journey(&mut page, &stage, environment, axe, checks).await
     } else {
-        key_file(&mut page, &stage, checks).await
+        key_file(&mut page, &stage, environment, checks).await
     };
     if walked.is_err() {
         // What the window showed when it went wrong.
@@ -144,8 +146,7 @@ async fn journey(
     page.find("calls-grid").await?;
     page.picture("calls-english", false).await?;
     accessible(page, axe, "calls, English", checks).await?;
-    screens::walk(page, axe, &scene, checks).await?;
-    keyboard::walk(page, &scene, checks).await
+    screens::walk(page, axe, &scene, checks).await
 }
 
 /// The first sync goes on behind the first rows: the call to listen to may come later.
@@ -231,9 +232,15 @@ async fn accessible(page: &Page, axe: &str, screen: &str, checks: &mut Checks) -
     Ok(())
 }
 
-/// A key file instead of a keychain: the window says so as long as it is used.
-async fn key_file(page: &mut Page, stage: &Stage, checks: &mut Checks) -> Result<(), Failure> {
-    page.sign_in_to(&stage.sandbox.ready).await?;
+/// Without a pointer, and with a key file instead of a keychain: the window says so as long as it is used.
+async fn key_file(
+    page: &mut Page,
+    stage: &Stage,
+    environment: Environment,
+    checks: &mut Checks,
+) -> Result<(), Failure> {
+    let cli = Cli::new(&stage.profile(), environment)?;
+    keyboard::walk(page, stage, &cli, checks).await?;
     let said = page.words("key-file-banner").await?;
     checks.rule("with a key file the window shows a banner", !said.trim().is_empty(), said);
     let private = is_private(&stage.scratch("root.key"));

@@ -19,7 +19,10 @@ use crate::stage::Ready;
 /// Long enough for a slow machine; a step that works takes a fraction.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A key as WebDriver writes it.
+/// Keys as WebDriver writes them; the first two are held for the key that follows.
+pub const CTRL: &str = "\u{e009}";
+pub const SHIFT: &str = "\u{e008}";
+pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 pub const ESCAPE: &str = "\u{e00c}";
 pub const DOWN: &str = "\u{e015}";
@@ -141,8 +144,44 @@ impl Page {
 
     /// Presses keys where the focus is.
     pub async fn press_here(&self, keys: &str) -> Result<(), Failure> {
-        let focused = self.client.active_element().await.map_err(|e| driver("the focus", e))?;
-        focused.send_keys(keys).await.map_err(|e| driver("a key", e))
+        // A row that is drawn anew between looking and pressing has the focus again at once.
+        for _ in 0..8 {
+            let focused = self.client.active_element().await.map_err(|e| driver("the focus", e))?;
+            match focused.send_keys(keys).await {
+                Err(source) if source.is_stale_element_reference() => sleep(Duration::from_millis(100)).await,
+                done => return done.map_err(|e| driver("a key", e)),
+            }
+        }
+        Err(Failure::check("what has the focus keeps still", "it is drawn anew all the time"))
+    }
+
+    /// What has the focus; nothing where it is the page itself.
+    pub async fn focus(&self) -> Result<String, Failure> {
+        let script = "const e = document.activeElement; return e === null || e === document.body ? '' :\
+            e.dataset.testid ?? `${e.tagName} ${e.className}`";
+        self.said_by(script).await
+    }
+
+    /// Waits until an element has the focus by itself.
+    pub async fn until_focus(&self, testid: &str) -> Result<(), Failure> {
+        self.until(&format!("the focus on {testid:?}"), || async {
+            let focus = self.focus().await?;
+            Ok((focus == testid, focus))
+        })
+        .await
+    }
+
+    /// Presses Tab, or Shift with it, until an element has the focus.
+    pub async fn tab_to(&self, testid: &str, tab: &str) -> Result<(), Failure> {
+        let mut way = Vec::new();
+        for _ in 0..60 {
+            self.press_here(tab).await?;
+            way.push(self.focus().await?);
+            if way.last().is_some_and(|focus| focus == testid) {
+                return Ok(());
+            }
+        }
+        Err(Failure::check(format!("Tab reaches {testid}"), way.join(", ")))
     }
 
     /// Types into a field in place of what is there.

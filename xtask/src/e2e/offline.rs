@@ -10,12 +10,10 @@ use super::{accessible, synced_scene};
 use crate::checks::Checks;
 use crate::cli::{Cli, Scene};
 use crate::failure::Failure;
-use crate::page::{PATIENCE, Page};
+use crate::page::{CTRL, PATIENCE, Page, SHIFT};
 use crate::paths;
 use crate::stage::{Environment, Props, Stage, Window, Wire};
 
-const CTRL: &str = "\u{e009}";
-const SHIFT: &str = "\u{e008}";
 const NOTE: &str = "לחזור אחרי שש, לא לפני כן";
 
 /// Elements on which somebody looks now and that have the colour of "you have to do something".

@@ -349,6 +349,23 @@ describe('lead page', () => {
     expect($('lead-pin-all').textContent).toContain('All calls pinned');
   });
 
+  it('does all of it by keys, too: F6 through its parts, C for a note, Shift+D for the pins', async () => {
+    await open('still=1');
+    const part = () => document.activeElement?.closest('[data-pane]')?.className.split(' ')[0];
+    const parts = [];
+    for (let n = 0; n < 5; n += 1) {
+      press(document.activeElement ?? document.body, { key: 'F6', code: 'F6' });
+      parts.push(part());
+    }
+    expect(parts).toEqual(['r', 'dock', 'side', 'main', 'l']);
+    press(document.activeElement ?? document.body, { key: 'c', code: 'KeyC' });
+    expect(document.activeElement).toBe($('note-text'));
+    press(document.activeElement ?? document.body, { key: 'Escape', code: 'Escape' });
+    press(document.body, { key: 'D', code: 'KeyD', shiftKey: true });
+    await settle(1_000);
+    expect($<HTMLButtonElement>('lead-pin-all').disabled).toBe(true);
+  });
+
   it('opens a call at the second that a note is about, and comes back to the lead', async () => {
     await open('');
     ($('note-place') as HTMLButtonElement).click();

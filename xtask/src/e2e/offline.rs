@@ -85,6 +85,8 @@ async fn online(page: &mut Page, stage: &Stage, wire: &Wire, cli: &Cli) -> Resul
     page.find("sign-in-submit").await?;
     page.sign_in_at(&wire.url(), crm).await?;
     let scene = synced_scene(page, cli, stage).await?;
+    // Until the first sync has come to its end, there is no time of which the data is.
+    page.find_css("[data-testid='sync-pill'][data-phase='fresh']", "the end of the first sync").await?;
     page.search_call(&scene.lead_name, &scene.sid).await?;
     page.press_on_call(&scene.sid, &format!("{SHIFT}d")).await?;
     page.find_css(&pinned(&scene), "the pinned call").await?;

@@ -22,6 +22,7 @@ pub struct Scene {
     pub sid: String,
     pub recording_id: String,
     pub file: String,
+    pub lead_id: String,
     pub lead_name: String,
     pub calendar_name: String,
 }
@@ -80,6 +81,7 @@ impl Cli {
                 sid: recording.call_sid.clone(),
                 recording_id: recording_id.to_owned(),
                 file: recording.file.clone(),
+                lead_id,
                 lead_name: lead["name"].as_str().unwrap_or_default().to_owned(),
                 calendar_name: calendar_name.to_owned(),
             });

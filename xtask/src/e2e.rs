@@ -1,10 +1,11 @@
-//! `cargo xtask e2e`: the real window by WebDriver, from sign-in to a lead's page, then every screen, then
+//! `cargo xtask e2e`: the real window by WebDriver, from sign-in to a lead's page, then every screen, then by links, then
 //! without a pointer, and without a network.
 //!
 //! Pictures of every step and the programs' logs stay in `target/e2e`.
 
 pub mod hostile;
 mod keyboard;
+mod links;
 mod offline;
 mod screens;
 
@@ -146,7 +147,8 @@ async fn journey(
     page.find("calls-grid").await?;
     page.picture("calls-english", false).await?;
     accessible(page, axe, "calls, English", checks).await?;
-    screens::walk(page, axe, &scene, checks).await
+    screens::walk(page, axe, &scene, checks).await?;
+    links::walk(page, stage, &cli, &scene, checks).await
 }
 
 /// The first sync goes on behind the first rows: the call to listen to may come later.

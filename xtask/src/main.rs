@@ -7,6 +7,7 @@ mod campaign;
 mod checks;
 mod cli;
 mod demo;
+mod design;
 mod e2e;
 mod failure;
 mod fuzz;
@@ -65,8 +66,13 @@ enum Command {
     },
     /// Puts two hundred texts of strangers on every screen of the real window, and tries every way out of it
     Hostile(e2e::hostile::Asked),
-    /// Pictures every state of the lists and screens, in both languages, light and dark, and has axe look at each
-    Pictures,
+    /// Pictures every state of the lists and screens, in both languages, light, dark and in the system's colours, and has
+    /// axe look at each
+    Pictures {
+        /// Only those in the system's colours
+        #[arg(long)]
+        forced: bool,
+    },
     /// Feeds hostile bytes to everything that reads them: ranges, sealed files, pages, sound, links, Retry-After
     Fuzz(fuzz::Asked),
     /// Serves the handler of rec:// over HTTP on 127.0.0.1, for outside test suites
@@ -106,7 +112,7 @@ fn main() -> ExitCode {
         Command::Test { no_e2e } => test::test(!no_e2e),
         Command::E2e { built } => setup::setup().and_then(|()| e2e::e2e(built)).map(|_| ()),
         Command::Hostile(asked) => setup::setup().and_then(|()| e2e::hostile::hostile(&asked)).map(|_| ()),
-        Command::Pictures => setup::setup().and_then(|()| pictures::pictures()),
+        Command::Pictures { forced } => setup::setup().and_then(|()| pictures::pictures(forced)),
         Command::Fuzz(asked) => fuzz::fuzz(&asked),
         Command::RecShim(asked) => shim::shim(&asked),
         Command::Judge => judge::judge(),

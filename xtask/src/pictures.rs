@@ -1,8 +1,10 @@
 //! `cargo xtask pictures`: every state of the lists and screens, reached with invented data in the engine of the window:
-//! in Hebrew and English, light and dark. Each is pictured and looked at by axe; each state of a recording must have an
-//! icon, a word, and a sentence for the screen reader.
+//! in Hebrew and English, light and dark, and the main ones in the system's own colours. Each is pictured and looked at by
+//! axe; each state of a recording must have an icon, a word, and a sentence for the screen reader.
 
-use std::path::Path;
+mod forced;
+
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -10,10 +12,12 @@ use crate::checks::Checks;
 use crate::failure::Failure;
 use crate::page::Page;
 use crate::stage::{Environment, Home, Program, Screen, Window, free_port, wait_for_port};
-use crate::{paths, run, until_interrupted};
+use crate::{paths, run, setup, until_interrupted};
 
-/// A scene: its name, what the address bar says, and what has to be there.
-const SCENES: &[(&str, &str, &str)] = &[
+/// Its name, what the address bar says, and what has to be there.
+type Scene = (&'static str, &'static str, &'static str);
+
+const SCENES: &[Scene] = &[
     ("states", "calls=22", "[data-testid='call-row']"),
     ("playing", "calls=22&player=3&paused=1", "[data-testid='call-row'].play"),
     ("call", "call=3&player=3&paused=1&at=397000&skip=1&repeat=378000,404000", "[data-testid='call-tab']"),
@@ -45,8 +49,8 @@ const SCENES: &[(&str, &str, &str)] = &[
     ("damaged", "boot=store_damaged", "main, .page"),
 ];
 
-/// Screens that are reached by their button in the side bar.
-const SCREENS: &[(&str, &str, &str)] = &[
+/// Screens that are reached by their button in the side bar, which is their third.
+const SCREENS: &[Scene] = &[
     ("leads", "", "leads"),
     ("kept", "cap=200000000", "offline"),
     ("kept-nothing", "kept=none", "offline"),
@@ -58,42 +62,58 @@ const SCREENS: &[(&str, &str, &str)] = &[
     ("doctor", "doctor=ill", "doctor"),
 ];
 
-/// Takes all of them.
-pub fn pictures() -> Result<(), Failure> {
+/// Takes all of them, or only those in the system's colours.
+pub fn pictures(only_forced: bool) -> Result<(), Failure> {
+    setup::require(setup::CHROMIUM)?;
     run::run(&mut run::npm(&["exec", "vite", "--", "build", "--mode", "fake", "--outDir", "dist-fake"]))?;
     let mut checks = Checks::default();
-    until_interrupted(take(&mut checks))?;
+    until_interrupted(take(only_forced, &mut checks))?;
     println!("{} passed, {} failed; the pictures are in target/pictures", checks.passed, checks.failed.len());
     if checks.failed.is_empty() { Ok(()) } else { Err(Failure::Several { count: checks.failed.len() }) }
 }
 
-async fn take(checks: &mut Checks) -> Result<(), Failure> {
+/// Where all goes, and what looks at it.
+struct Place {
+    results: PathBuf,
+    logs: PathBuf,
+    axe: String,
+}
+
+async fn take(only_forced: bool, checks: &mut Checks) -> Result<(), Failure> {
     let results = paths::results("pictures")?;
     let logs = results.join("logs");
     std::fs::create_dir_all(&logs).map_err(|e| Failure::file(&logs, e))?;
     let axe = paths::ui().join("node_modules/axe-core/axe.min.js");
     let axe = std::fs::read_to_string(&axe).map_err(|e| Failure::file(&axe, e))?;
+    let place = Place { results, logs, axe };
     let home = Home::new()?;
-    let screen = Screen::open(&logs).await?;
+    let screen = Screen::open(&place.logs).await?;
     let mut env: Environment = home.environment();
     env.extend(screen.environment());
     env.push(("DBUS_SESSION_BUS_ADDRESS", "disabled:".into()));
-    let (mut server, origin) = serve(&env, &logs).await?;
-    let taken = match Window::browser("driver", &env, &logs).await {
-        Ok(window) => {
-            let mut page = Page::new(&window.client, &results);
-            let taken = go_through(&mut page, &origin, &axe, checks).await;
-            window.close().await;
-            taken
-        }
-        Err(failure) => Err(failure),
+    let (mut server, origin) = serve(&env, &place.logs).await?;
+    let taken = match only_forced {
+        true => Ok(()),
+        false => in_the_window(&origin, &env, &place, checks).await,
+    };
+    let taken = match taken {
+        Ok(()) => forced::take(&origin, &home, &env, &place, checks).await,
+        failed => failed,
     };
     if !server.is_running() {
-        eprintln!("the server of the page ended early: see {}", logs.display());
+        eprintln!("the server of the page ended early: see {}", place.logs.display());
     }
     server.end().await;
     screen.end().await;
     drop(home);
+    taken
+}
+
+async fn in_the_window(origin: &str, env: &Environment, place: &Place, checks: &mut Checks) -> Result<(), Failure> {
+    let window = Window::browser("driver", env, &place.logs).await?;
+    let mut page = Page::new(&window.client, &place.results);
+    let taken = go_through(&mut page, origin, &place.axe, checks).await;
+    window.close().await;
     taken
 }
 
@@ -111,22 +131,32 @@ async fn serve(env: &Environment, logs: &Path) -> Result<(Program, String), Fail
 
 async fn go_through(page: &mut Page, origin: &str, axe: &str, checks: &mut Checks) -> Result<(), Failure> {
     for (language, theme) in [("he", "light"), ("he", "dark"), ("en", "light"), ("en", "dark")] {
-        for (name, scene, wanted) in SCENES {
-            page.open(&format!("{origin}?lang={language}&theme={theme}&{scene}")).await?;
-            page.find_css(wanted, name).await?;
-            if *name == "states" {
+        for scene in SCENES {
+            open_scene(page, origin, language, theme, scene).await?;
+            if scene.0 == "states" {
                 spoken(page, language, checks).await?;
             }
-            look(page, axe, &format!("{name}-{language}-{theme}"), checks).await?;
+            look(page, axe, &format!("{}-{language}-{theme}", scene.0), checks).await?;
         }
-        for (name, scene, button) in SCREENS {
-            page.open(&format!("{origin}?lang={language}&theme={theme}&{scene}")).await?;
-            page.click(&format!("nav-{button}")).await?;
-            page.find_css(".bar h1, .doctor h1, header h1", name).await?;
-            look(page, axe, &format!("{name}-{language}-{theme}"), checks).await?;
+        for screen in SCREENS {
+            open_screen(page, origin, language, theme, screen).await?;
+            look(page, axe, &format!("{}-{language}-{theme}", screen.0), checks).await?;
         }
     }
     Ok(())
+}
+
+async fn open_scene(page: &Page, origin: &str, language: &str, theme: &str, scene: &Scene) -> Result<(), Failure> {
+    let (name, address, wanted) = scene;
+    page.open(&format!("{origin}?lang={language}&theme={theme}&{address}")).await?;
+    page.find_css(wanted, name).await.map(drop)
+}
+
+async fn open_screen(page: &Page, origin: &str, language: &str, theme: &str, screen: &Scene) -> Result<(), Failure> {
+    let (name, address, button) = screen;
+    page.open(&format!("{origin}?lang={language}&theme={theme}&{address}")).await?;
+    page.click(&format!("nav-{button}")).await?;
+    page.find_css(".bar h1, .doctor h1, header h1", name).await.map(drop)
 }
 
 /// Every state that a row can show has an icon, a word, and words for the screen reader.

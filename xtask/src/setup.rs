@@ -54,6 +54,10 @@ pub const NEEDS: &[Need] = &[
     need("fonts-dejavu-core", Probe::AnyFont),
 ];
 
+/// Chromium and its driver, for what is measured or looked at beside the window's own engine.
+pub const CHROMIUM: &[Need] =
+    &[need("chromium", Probe::Program("chromium")), need("chromium-driver", Probe::Program("chromedriver"))];
+
 /// The oldest Node that the user interface's tools run on.
 const OLDEST_NODE: (u32, u32) = (20, 19);
 

@@ -14,12 +14,9 @@ use super::measured::pss_kib;
 use super::table::{Table, median};
 use super::{Asked, Crm, Library, Programs, folder};
 use crate::failure::Failure;
-use crate::setup::{self, Need, Probe, need};
+use crate::setup;
 use crate::stage::{Environment, Home, Screen, Window};
 
-/// Beside what the tests need.
-const NEEDS: &[Need] =
-    &[need("chromium", Probe::Program("chromium")), need("chromium-driver", Probe::Program("chromedriver"))];
 /// Starts of each, of which the median counts.
 const STARTS: u32 = 7;
 /// How long the window rests before its memory is looked at.
@@ -38,7 +35,7 @@ struct Scrolled {
 }
 
 pub(super) async fn bench(asked: &Asked, programs: &Programs, table: &mut Table) -> Result<(), Failure> {
-    setup::require(NEEDS)?;
+    setup::require(setup::CHROMIUM)?;
     let library = filled(asked, programs).await?;
     let logs = folder("ui-logs")?;
     let (home, screen) = (Home::new()?, Screen::open(&logs).await?);

@@ -1,22 +1,20 @@
 //! Every screen in Hebrew and English, light and dark: reached, looked at by axe, and pictured; beside those that the
 //! design shows.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use crate::checks::Checks;
 use crate::cli::Scene;
+use crate::design;
 use crate::failure::Failure;
 use crate::page::{ESCAPE, Page};
-use crate::{paths, run};
 
 /// Parts of the settings, as their tabs are named.
 const SETTINGS: &[&str] = &["account", "listening", "storage", "security", "keys", "looks", "about"];
 /// Pictures of the design that the window can be put beside: name, language, colours, and what is shown. The two in
-/// forced colours are missing: the window's engine on Linux has none.
+/// forced colours are with `cargo xtask pictures`: the window's engine on Linux has none.
 const PAIRS: &[(&str, &str, &str, Shown)] = &[
     ("calls-he-light", "he", "light", Shown::Section("nav-calls")),
     ("lead-he-light", "he", "light", Shown::Lead),
@@ -134,25 +132,7 @@ async fn pairs(page: &mut Page, scene: &Scene) -> Result<(), Failure> {
         // What moves in and is asked for behind the first look.
         sleep(Duration::from_millis(600)).await;
         let shown = page.picture(&format!("design-{name}"), true).await?;
-        pair(name, &shown)?;
+        design::pair(name, &shown)?;
     }
     Ok(())
-}
-
-/// Puts a picture of the window, and the design's of the same screen in the same size, into `target/e2e/design`.
-fn pair(name: &str, window: &Path) -> Result<(), Failure> {
-    let results = paths::results("e2e/design")?;
-    let window_copy = results.join(format!("{name}.window.png"));
-    std::fs::copy(window, &window_copy).map_err(|e| Failure::file(window, e))?;
-    let Some(design) = design_of(name) else { return Ok(()) };
-    let mut shrink = Command::new("ffmpeg");
-    shrink.args(["-v", "error", "-y", "-i"]).arg(design).args(["-vf", "scale=1280:800:flags=area"]);
-    shrink.arg(results.join(format!("{name}.design.png")));
-    run::output(&mut shrink).map(drop)
-}
-
-/// The design's pictures lie beside the repository, not in it; where they are not, the window's stand alone.
-fn design_of(name: &str) -> Option<PathBuf> {
-    let picture = paths::root().join("../shared/design").join(format!("{name}.png"));
-    picture.exists().then_some(picture)
 }

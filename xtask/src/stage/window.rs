@@ -4,10 +4,13 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
+use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use url::{ParseError, Url};
 
 use super::{Environment, Program};
 use crate::failure::Failure;
@@ -54,7 +57,7 @@ impl Window {
     async fn driven(
         name: &str,
         program: &str,
-        options: Option<(&str, serde_json::Value)>,
+        options: Option<(&str, Value)>,
         env: &Environment,
         logs: &Path,
     ) -> Result<Self, Failure> {
@@ -75,6 +78,26 @@ impl Window {
         Ok(Window { client, began, driver })
     }
 
+    /// In Chromium: from now on the colours are the system's, as its high contrast sets them, `light` or `dark`.
+    pub async fn force_colours(&self, scheme: &str) -> Result<(), Failure> {
+        let features = json!([
+            { "name": "forced-colors", "value": "active" },
+            { "name": "prefers-color-scheme", "value": scheme },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await
+    }
+
+    /// In Chromium: the page is exactly as large, whatever its window takes for itself.
+    pub async fn force_size(&self, width: u32, height: u32) -> Result<(), Failure> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size).await
+    }
+
+    async fn devtools(&self, command: &'static str, parameters: Value) -> Result<(), Failure> {
+        let asked = self.client.issue_cmd(DevTools { command, parameters }).await;
+        asked.map(drop).map_err(|source| Failure::Driver { step: command.to_owned(), source: Box::new(source) })
+    }
+
     /// The driver's process, which started the window; none once it ended.
     pub fn id(&self) -> Option<u32> {
         self.driver.id()
@@ -85,6 +108,23 @@ impl Window {
         // A window that is already gone is as good as closed.
         let _ = tokio::time::timeout(Duration::from_secs(10), self.client.close()).await;
         self.driver.end().await;
+    }
+}
+
+/// A command that only Chromium has.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
     }
 }
 

@@ -64,6 +64,7 @@ describe('call page', () => {
     app.go({ at: 'call', sid: 'CA00000000', from: 'calls' });
     await settle();
     expect($('call-page').dataset['sid']).toBe('CA00000000');
+    expect($('nav-calls').getAttribute('aria-current')).toBe('page');
     await press('Escape', 'Escape');
     expect(app.screen).toEqual({ at: 'calls' });
   });

@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use fantoccini::wd::TimeoutConfiguration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -22,6 +23,8 @@ const STARTS: u32 = 7;
 /// How long the window rests before its memory is looked at.
 const REST: Duration = Duration::from_secs(10);
 const FIRST_ROWS: Duration = Duration::from_secs(60);
+/// A screen without a graphics card draws few frames a second.
+const SCRIPTS_TAKE: Duration = Duration::from_secs(180);
 
 /// What the page found of its own frames.
 #[derive(Debug, Deserialize)]
@@ -118,7 +121,8 @@ impl Bench<'_> {
     async fn resting_and_used(&self, table: &mut Table) -> Result<(), Failure> {
         let window = self.open().await?;
         let used = async {
-            first_rows(&window).await?;
+            let rows = first_rows(&window).await?;
+            self.parts_of_the_start(&window, rows, table).await?;
             sleep(REST).await;
             let process = process_of(&self.binary)?;
             table.within("idle PSS of the window's process", pss_kib(process) as f64 / 1024.0, 120.0, "MiB");
@@ -127,6 +131,18 @@ impl Bench<'_> {
         let used = used.await;
         window.close().await;
         used
+    }
+
+    /// Where a start's time goes: the program and the engine, then the page's files, then what the page does.
+    async fn parts_of_the_start(&self, window: &Window, rows: Instant, table: &mut Table) -> Result<(), Failure> {
+        let script = "const n = performance.getEntriesByType('navigation')[0]; const done = arguments[0];\
+            done([performance.now(), n.responseEnd, n.domContentLoadedEventEnd])";
+        let [now_ms, read, ready]: [f64; 3] = ask(window, script, vec![]).await?;
+        let before_ms = window.began.elapsed().as_secs_f64() * 1e3 - now_ms;
+        let rows_ms = (rows - window.began).as_secs_f64() * 1e3 - before_ms;
+        let shown = format!("page at {before_ms:.0} ms, read +{read:.0}, ready +{ready:.0}, rows +{rows_ms:.0}");
+        table.told("one start, in parts", shown, "-".into());
+        Ok(())
     }
 
     async fn frames(&self, window: &Window, table: &mut Table) -> Result<(), Failure> {
@@ -170,6 +186,9 @@ async fn until(window: &Window, script: &str, what: &str) -> Result<Instant, Fai
 }
 
 async fn ask<T: serde::de::DeserializeOwned>(window: &Window, script: &str, args: Vec<Value>) -> Result<T, Failure> {
+    let patience = TimeoutConfiguration::new(Some(SCRIPTS_TAKE), None, None);
+    let set = window.client.update_timeouts(patience).await;
+    set.map_err(|source| Failure::Driver { step: "patience".into(), source: Box::new(source) })?;
     let said = window.client.execute_async(script, args).await;
     let said = said.map_err(|source| Failure::Driver { step: "measuring".into(), source: Box::new(source) })?;
     serde_json::from_value(said).map_err(|e| Failure::answer("the page", e))

@@ -43,10 +43,11 @@ pub fn json() -> Result<String, Failure> {
     Ok(file)
 }
 
-/// What the program links: everything that `aftercall` needs to run, but for what only builds or tests it.
+/// What the program links: everything that `aftercall` needs to run, but for what only builds or tests it. On any system:
+/// what only another one needs has not been fetched yet on a new machine, and is now.
 fn crates() -> Result<Vec<Package>, Failure> {
     let out = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(paths::root())
         .output()
         .map_err(|e| Failure::file(Path::new("cargo"), e))?;

@@ -45,7 +45,11 @@ fn main() -> tauri::Result<()> {
     // The first of all plugins: a second start hands its link over and ends before it opens anything.
     let builder = tauri::Builder::default().plugin(single::plugin(arguments.profile.as_deref()));
     let builder = builder.plugin(window::state());
-    window::build(builder, shell).build(context)?.run(|_app, _event| {
+    let app = match window::build(builder, shell).build(context) {
+        Err(tauri::Error::PluginInitialization(plugin, _)) if plugin == single::PLUGIN => single::begin_anew()?,
+        built => built?,
+    };
+    app.run(|_app, _event| {
         #[cfg(target_os = "macos")]
         if let tauri::RunEvent::Opened { urls } = _event {
             links::followed(_app, links::among(urls.iter().map(ToString::to_string)));

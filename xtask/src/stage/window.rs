@@ -9,11 +9,14 @@ use fantoccini::{Client, ClientBuilder};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::{ParseError, Url};
 
 use super::{Environment, Program};
 use crate::failure::Failure;
+
+/// A window opens within this, also on a busy machine.
+const OPENS_IN: Duration = Duration::from_secs(90);
 
 /// The app's window and the driver that moves it.
 pub struct Window {
@@ -70,11 +73,13 @@ impl Window {
             capabilities.insert(key.into(), options);
         }
         let began = Instant::now();
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .map_err(|e| Failure::Session(Box::new(e)))?;
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let address = format!("http://127.0.0.1:{port}");
+        // The driver waits for ever for a program that ended before it had a window.
+        let opened = timeout(OPENS_IN, builder.capabilities(capabilities).connect(&address)).await;
+        let seen = || format!("none; see {}", logs.display());
+        let waited = |_| Failure::Waited { what: "a window".into(), seconds: OPENS_IN.as_secs(), seen: seen() };
+        let client = opened.map_err(waited)?.map_err(|e| Failure::Session(Box::new(e)))?;
         Ok(Window { client, began, driver })
     }
 
@@ -106,7 +111,7 @@ impl Window {
     /// Closes the window as its driver would, then ends the driver with all it started.
     pub async fn close(self) {
         // A window that is already gone is as good as closed.
-        let _ = tokio::time::timeout(Duration::from_secs(10), self.client.close()).await;
+        let _ = timeout(Duration::from_secs(10), self.client.close()).await;
         self.driver.end().await;
     }
 }
